@@ -1,0 +1,115 @@
+"""Captures on their way through the cascade, and what was decided about them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+from apps.captures.models import CaptureTicket, Purpose
+from apps.identities.models import Person, SecurityQuestion
+
+
+class Capture(models.Model):
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        AWAITING_ANSWER = "awaiting_answer"
+        DONE = "done"
+        FAILED = "failed"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    ticket = models.OneToOneField(CaptureTicket, on_delete=models.PROTECT, related_name="capture", null=True)
+    purpose = models.CharField(max_length=8, choices=Purpose)
+    policy = models.CharField(max_length=32, default="login")
+    # What was claimed: a person, or a name that nobody has (claimed_name_known False), or nobody (1:N).
+    claimed = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    one_to_many = models.BooleanField(default=False)
+    bound_to = models.CharField(max_length=64, db_index=True)
+    account_key = models.CharField(max_length=64, blank=True, help_text="digest of the claimed name, for the limit")
+    address = models.GenericIPAddressField(null=True, blank=True)
+    blob = models.CharField(max_length=255, blank=True, help_text="sealed bundle; empty once erased")
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED, db_index=True)
+    error_code = models.CharField(max_length=48, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"capture {self.public_id}"
+
+
+class StageRecord(models.Model):
+    """The result of one stage of the cascade."""
+
+    capture = models.ForeignKey(Capture, on_delete=models.CASCADE, related_name="stages")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=16)
+    outcome = models.CharField(max_length=16)
+    reason = models.CharField(max_length=48, blank=True)
+    llr = models.FloatField(null=True, blank=True)
+    evidence = models.JSONField(default=dict)
+    milliseconds = models.FloatField()
+
+    class Meta:
+        ordering = ("capture_id", "position")
+        constraints = [models.UniqueConstraint(fields=["capture", "position"], name="one_record_per_stage")]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.outcome}"
+
+
+class Outcome(models.TextChoices):
+    GRANTED = "GRANTED"
+    DENIED = "DENIED"
+    REQUIRE_2FA = "REQUIRE_2FA"
+
+
+class Decision(models.Model):
+    """The one decision about a capture."""
+
+    capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="decision")
+    outcome = models.CharField(max_length=12, choices=Outcome, db_index=True)
+    reason = models.CharField(max_length=48, blank=True)
+    person = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="decisions")
+    posterior = models.FloatField(null=True, blank=True)
+    candidates = models.JSONField(default=list, help_text="1:N: public ids with posterior, best first")
+    milliseconds = models.FloatField(default=0)
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.reason}"
+
+
+class CognitiveChallenge(models.Model):
+    """A question put to a person whose posterior fell into the borderline band."""
+
+    capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="challenge")
+    question = models.ForeignKey(SecurityQuestion, on_delete=models.CASCADE, related_name="+")
+    posterior = models.FloatField()
+    sealed_answer = models.BinaryField(null=True, blank=True, help_text="what was answered, until it is judged")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+    judged_by = models.CharField(max_length=16, blank=True)
+    correct = models.BooleanField(null=True)
+
+    def __str__(self) -> str:
+        return f"challenge of {self.capture_id}"
+
+
+class Grant(models.Model):
+    """What a GRANTED or REQUIRE_2FA decision allows, once, for a short while, to the browser session that made the capture."""
+
+    capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="grant")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="grants")
+    bound_to = models.CharField(max_length=64)
+    needs_second_factor = models.BooleanField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"grant of {self.capture_id}"

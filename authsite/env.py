@@ -1,0 +1,91 @@
+"""Everything that COSMIC reads from the environment, typed and checked once.
+
+A wrong value stops the start with the name of the variable and what it should be.
+A file named ``.env`` beside ``manage.py`` is read first; real variables win over it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from environs import Env, validate
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The configuration of one process. Field names are the variables' names in lower case, less ``COSMIC_``."""
+
+    debug: bool
+    secret_key: str
+    allowed_hosts: list[str]
+    public_url: str
+    database_url: str
+    redis_url: str
+    state_dir: Path
+    master_key: str
+    master_key_file: Path
+    models_dir: Path | None
+    pack: str
+    threads: int
+    providers: list[str]
+    prior: float
+    confidence_low: float
+    confidence_high: float
+    second_factor_after_challenge: bool
+    required_modalities: list[str]
+    trusted_proxies: list[str]
+    rate_limit: str
+    capture_ticket_seconds: int
+    capture_retention_days: int
+    capture_max_bytes: int
+    capture_max_frames: int
+    groq_api_key: str
+    groq_base_url: str
+    groq_model: str
+    log_level: str
+
+
+def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
+    """Read and check the environment.
+
+    Raises:
+        environs.EnvError: a variable is missing or wrong; the message names it.
+    """
+    env = Env(prefix=None)
+    if dotenv and dotenv.is_file():
+        env.read_env(str(dotenv), recurse=False)
+    state_dir = env.path("COSMIC_STATE_DIR", PROJECT / "var")
+    share = validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False)
+    return Environment(
+        debug=env.bool("COSMIC_DEBUG", False),
+        secret_key=env.str("COSMIC_SECRET_KEY", ""),
+        allowed_hosts=env.list("COSMIC_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]),
+        public_url=env.str("COSMIC_PUBLIC_URL", "http://127.0.0.1:8000"),
+        database_url=env.str("DATABASE_URL", f"sqlite:///{state_dir / 'cosmic.sqlite3'}"),
+        redis_url=env.str("REDIS_URL", ""),
+        state_dir=state_dir,
+        master_key=env.str("COSMIC_MASTER_KEY", ""),
+        master_key_file=env.path("COSMIC_MASTER_KEY_FILE", state_dir / "keys" / "master.key"),
+        models_dir=env.path("COSMIC_MODELS_DIR", None),
+        pack=env.str("COSMIC_PACK", "builtin"),
+        threads=env.int("COSMIC_THREADS", 2, validate=validate.Range(min=1, max=64)),
+        providers=env.list("COSMIC_ONNX_PROVIDERS", ["CPUExecutionProvider"]),
+        prior=env.float("COSMIC_PRIOR", 0.01, validate=share),
+        confidence_low=env.float("COSMIC_CONFIDENCE_LOW", 0.40, validate=share),
+        confidence_high=env.float("COSMIC_CONFIDENCE_HIGH", 0.60, validate=share),
+        second_factor_after_challenge=env.bool("COSMIC_SECOND_FACTOR_AFTER_CHALLENGE", True),
+        required_modalities=env.list("COSMIC_REQUIRED_MODALITIES", ["face"]),
+        trusted_proxies=env.list("COSMIC_TRUSTED_PROXIES", []),
+        rate_limit=env.str("COSMIC_RATE_LIMIT", "120/m", validate=validate.Regexp(r"^\d+/[smhd]$")),
+        capture_ticket_seconds=env.int("COSMIC_CAPTURE_TICKET_SECONDS", 120, validate=validate.Range(min=10, max=3600)),
+        capture_retention_days=env.int("COSMIC_CAPTURE_RETENTION_DAYS", 0, validate=validate.Range(min=0, max=3650)),
+        capture_max_bytes=env.int("COSMIC_CAPTURE_MAX_BYTES", 25 * 1024 * 1024, validate=validate.Range(min=1024)),
+        capture_max_frames=env.int("COSMIC_CAPTURE_MAX_FRAMES", 90, validate=validate.Range(min=1, max=600)),
+        groq_api_key=env.str("GROQ_API_KEY", ""),
+        groq_base_url=env.str("GROQ_BASE_URL", "https://api.groq.com"),
+        groq_model=env.str("GROQ_MODEL", "llama-3.1-8b-instant"),
+        log_level=env.str("COSMIC_LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
+    )

@@ -1,0 +1,37 @@
+"""What the cascade needs from outside. ``worker.tasks`` wires the database in; tests wire arrays in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.cascade.types import Modality, StageResult
+from worker.engines.types import Vector
+
+Observe = Callable[[StageResult], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    person_id: int
+    similarity: float  # cosine
+
+
+class Gallery(Protocol):
+    """Enrolled templates of the active pack's models.
+
+    A person's reference is the mean of their templates, scaled to unit norm; that is what calibrations are made on.
+    """
+
+    def references(self, modality: Modality, person_ids: list[int]) -> dict[int, NDArray[np.float32]]:
+        """Unit references (width,) by person; people without one are absent."""
+
+    def search(self, modality: Modality, probe: Vector, limit: int) -> list[Neighbour]:
+        """The nearest people by cosine, best first, at most ``limit``."""
+
+    def size(self, modality: Modality) -> int:
+        """How many people have a reference."""

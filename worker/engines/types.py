@@ -1,0 +1,106 @@
+"""What engines take and give. Protocols and plain data only: importing this loads no library but numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # (height, width, 3), RGB
+Waveform = NDArray[np.float32]  # (samples,), mono, 16 kHz, in [-1, 1]
+Vector = NDArray[np.float32]  # (width,), unit norm
+Mesh = NDArray[np.float32]  # (478, 3), MediaPipe face mesh with irises; x, y in pixels, z on the scale of x
+
+SAMPLE_RATE = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFace:
+    """A face in a picture.
+
+    Arguments:
+        box: (left, top, width, height) in pixels.
+        points: (5, 2) pixels: eye on the picture's left, eye on its right, nose tip, mouth corner left, mouth corner right.
+        score: the detector's confidence in [0, 1].
+    """
+
+    box: tuple[float, float, float, float]
+    points: NDArray[np.float32]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Cosine to natural-log likelihood ratio: ``llr = slope * cosine + offset`` (logistic calibration).
+
+    ``name`` says model and data; ``identities`` and ``trials`` say how much stands behind it.
+    """
+
+    name: str
+    slope: float
+    offset: float
+    identities: int
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the web side may know of a recognition model; the worker syncs it into ``ModelVersion``."""
+
+    modality: str
+    name: str
+    pack: str
+    sha256: str
+    width: int
+    licence: str
+    calibration: Calibration
+
+
+class FaceDetector(Protocol):
+    def detect(self, image: Image) -> list[DetectedFace]:
+        """All faces, largest first; empty when there is none."""
+
+
+class LandmarkEngine(Protocol):
+    def mesh(self, image: Image, face: DetectedFace | None = None) -> Mesh | None:
+        """Landmarks of the (given) face, None when the mesh does not hold on to it."""
+
+
+class FaceEmbedder(Protocol):
+    card: ModelCard
+
+    def embed(self, image: Image, face: DetectedFace) -> Vector:
+        """Align by the five points and embed."""
+
+
+class VoiceEmbedder(Protocol):
+    card: ModelCard
+
+    def embed(self, voice: Waveform) -> Vector: ...
+
+
+class SpeechActivity(Protocol):
+    def segments(self, voice: Waveform) -> list[tuple[float, float]]:
+        """Spans of speech as (start, end) in seconds."""
+
+
+class LivenessNetwork(Protocol):
+    name: str
+
+    def score(self, image: Image, face: DetectedFace) -> float:
+        """Probability in [0, 1] that the face is bona fide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Everything that one pack runs on. ``liveness`` is None where its weights are not at hand."""
+
+    pack: str
+    detector: FaceDetector
+    landmarks: LandmarkEngine
+    face: FaceEmbedder
+    voice: VoiceEmbedder
+    speech: SpeechActivity
+    liveness: LivenessNetwork | None

@@ -11,7 +11,7 @@ LONGEST_SOCKET_PATH = 100
 
 
 def socket_path(state_dir: Path) -> Path:
-    """The socket beside the data, or, where that path is too long for the kernel, a private folder under the temporary one."""
+    """The socket beside the data; where that path is too long for the kernel, in a private temporary folder."""
     path = (state_dir / "run" / "redis.sock").absolute()
     if len(str(path)) <= LONGEST_SOCKET_PATH:
         return path

@@ -1,6 +1,6 @@
 """Sealing of everything biometric: AES-256-GCM with a key of its own for each purpose.
 
-The master keys come from ``COSMIC_MASTER_KEY`` (base64 of 32 bytes; several separated by commas: the first seals, all open)
+The master keys come from ``COSMIC_MASTER_KEY`` (base64 of 32 bytes; separated by commas: the first seals, all open)
 or from the key file. Each purpose derives its key by HKDF-SHA256, and each sealed value is bound to where it
 belongs: a template copied into another row does not open.
 

@@ -102,7 +102,7 @@ class CognitiveChallenge(models.Model):
 
 
 class Grant(models.Model):
-    """What a GRANTED or REQUIRE_2FA decision allows, once, for a short while, to the browser session that made the capture."""
+    """What a GRANTED or REQUIRE_2FA decision allows, once and shortly, to the session that made the capture."""
 
     capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="grant")
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="grants")

@@ -8,6 +8,7 @@ from typing import Any
 
 from worker.engines.types import DetectedFace, Image, Waveform
 
+
 class Modality(StrEnum):
     FACE = "face"
     VOICE = "voice"

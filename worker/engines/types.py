@@ -22,7 +22,7 @@ class DetectedFace:
 
     Arguments:
         box: (left, top, width, height) in pixels.
-        points: (5, 2) pixels: eye on the picture's left, eye on its right, nose tip, mouth corner left, mouth corner right.
+        points: (5, 2) pixels: left and right eye, nose tip, left and right mouth corner, as they lie in the picture.
         score: the detector's confidence in [0, 1].
     """
 

@@ -1,0 +1,130 @@
+"""Where the cascade meets Django: settings become a policy, bundles become samples, engines become callables.
+
+The cascade and the engines know no Django; this module and ``worker.tasks`` are the only ones that know both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+from django.conf import settings
+
+from apps.captures.bundle import Bundle
+from apps.identities.services.gallery import answering_pack
+from worker import runtime
+from worker.cascade.decode import decode_audio, decode_image
+from worker.cascade.embed import SampleEmbedding, embed_sample
+from worker.cascade.pipeline import Cascade
+from worker.cascade.types import Modality, Policy, Sample
+from worker.engines.types import Calibration, Engines
+
+LOGIN = "login"
+COMPARISON = "comparison"
+
+
+def engines(pack: str | None = None) -> Engines:
+    """The engines of ``pack``, or of the pack that the gallery answers with; built and warmed once a process.
+
+    Raises:
+        models.errors.ModelMissing: weights or a calibration are not at hand.
+    """
+    _configure_runtime()
+    return runtime.get(pack or answering_pack(settings.ENV.pack))
+
+
+@cache
+def _configure_runtime() -> None:
+    env = settings.ENV
+    runtime.configure(models_dir=env.models_dir, state_dir=env.state_dir, threads=env.threads, providers=env.providers)
+
+
+def cards() -> list[dict[str, object]]:
+    """What the configured pack's recognition models are, for ``ModelVersion``."""
+    _configure_runtime()
+    return [
+        {
+            "modality": card.modality,
+            "name": card.name,
+            "pack": card.pack,
+            "sha256": card.sha256,
+            "width": card.width,
+            "licence": card.licence,
+            "calibration": calibration_values(card.calibration),
+        }
+        for card in runtime.cards(settings.ENV.pack)
+    ]
+
+
+def calibration_values(calibration: Calibration) -> dict[str, object]:
+    return {
+        "name": calibration.name,
+        "slope": calibration.slope,
+        "offset": calibration.offset,
+        "identities": calibration.identities,
+        "trials": calibration.trials,
+    }
+
+
+def cascade(pack: str | None = None) -> Cascade:
+    return Cascade(engines(pack))
+
+
+def policy_named(name: str) -> Policy:
+    """The policy of a capture.
+
+    ``comparison`` says only whether two samples are of one person. It checks neither liveness nor manipulation
+    and authenticates nobody; only the command line uses it.
+
+    Raises:
+        ValueError: there is no policy of that name; an unknown name must not mean the weakest policy.
+    """
+    env = settings.ENV
+    policy = Policy(
+        name=name,
+        prior=env.prior,
+        confidence_low=env.confidence_low,
+        confidence_high=env.confidence_high,
+        required_modalities=frozenset(Modality(modality) for modality in env.required_modalities),
+    )
+    if name == LOGIN:
+        return policy
+    if name == COMPARISON:
+        return replace(policy, required_modalities=frozenset(), liveness_required=False, deepfake_required=False)
+    raise ValueError(f"no policy named {name!r}")
+
+
+def sample_from(bundle: Bundle) -> Sample:
+    """Decode a bundle.
+
+    Raises:
+        worker.cascade.types.CaptureUnusable: a picture or the sound cannot be read.
+    """
+    return Sample(
+        frames=tuple(decode_image(frame) for frame in bundle.frames),
+        frame_times=tuple(bundle.frame_times),
+        voice=decode_audio(bundle.voice) if bundle.voice is not None else None,
+    )
+
+
+def embed_for_enrolment(pack: str | None = None) -> Callable[[str, bytes], SampleEmbedding]:
+    """``embed(modality, content)`` for enrolment and rebuild; raises ``CaptureUnusable``, whose ``reason`` says why."""
+    loaded = engines(pack)
+
+    def embed(modality: str, content: bytes) -> SampleEmbedding:
+        return embed_sample(Modality(modality), content, loaded)
+
+    return embed
+
+
+def llr_for(pack: str | None = None) -> Callable[[str, float], float]:
+    """``llr(modality, cosine)``: natural-log likelihood ratio by the pack's calibration."""
+    loaded = engines(pack)
+    calibrations = {Modality.FACE: loaded.face.card.calibration, Modality.VOICE: loaded.voice.card.calibration}
+
+    def llr(modality: str, cosine: float) -> float:
+        calibration = calibrations[Modality(modality)]
+        return calibration.slope * cosine + calibration.offset
+
+    return llr

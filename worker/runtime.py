@@ -1,0 +1,190 @@
+"""Builds and warms the engines of a pack once a process. Knows no Django: it is configured from outside."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import ModelMissing
+from models.registry import Places, calibration_values, locate, models, pack
+from worker.engines import detection, gates, landmarks, recognition, speech_activity, voice
+from worker.engines.sessions import SessionOptions, exported
+from worker.engines.types import (
+    SAMPLE_RATE,
+    Calibration,
+    DetectedFace,
+    Engines,
+    FaceDetector,
+    FaceEmbedder,
+    LivenessNetwork,
+    ModelCard,
+    VoiceEmbedder,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    places: Places
+    options: SessionOptions
+
+
+_configuration: Configuration | None = None
+_built: dict[str, Engines] = {}
+_lock = threading.Lock()
+
+
+def configure(*, models_dir: Path | None, state_dir: Path, threads: int, providers: list[str]) -> None:
+    """Say where models lie and how they run. Call once, before ``get``."""
+    global _configuration  # one process, one configuration
+    options = SessionOptions(threads=threads, providers=tuple(providers))
+    _configuration = Configuration(Places(models_dir=models_dir, state_dir=state_dir), options)
+
+
+def configuration() -> Configuration:
+    if _configuration is None:
+        raise RuntimeError("runtime.configure has not been called")
+    return _configuration
+
+
+def get(pack_name: str) -> Engines:
+    """The engines of a pack, each network run once, so that the first capture is as quick as the next.
+
+    Raises:
+        models.errors.ModelMissing: weights or a calibration are not at hand.
+        models.errors.WrongHash: a file is not what the manifest says.
+    """
+    with _lock:
+        if pack_name not in _built:
+            _built[pack_name] = build(pack_name, configuration())
+            warm(_built[pack_name])
+        return _built[pack_name]
+
+
+def cards(pack_name: str) -> list[ModelCard]:
+    """The face and the voice model of a pack, without loading them.
+
+    Raises:
+        models.errors.ModelMissing: there is no such pack, it does not recognise, or it was never calibrated.
+    """
+    chosen = recognising(pack_name)
+    places = configuration().places
+    return [card(chosen.face, "face", pack_name, places), card(chosen.voice, "voice", pack_name, places)]
+
+
+def card(name: str, modality: str, pack_name: str, places: Places, *, calibrated: bool = True) -> ModelCard:
+    """What is known of model ``name``; ``calibrated=False`` is for the command that makes the calibration."""
+    entry = models()[name]
+    values = calibration_values(name, places) if calibrated else {}
+    calibration = Calibration(
+        name=str(values.get("name", "none")),
+        slope=float(values.get("slope", 0.0)),
+        offset=float(values.get("offset", 0.0)),
+        identities=int(values.get("identities", 0)),
+        trials=int(values.get("trials", 0)),
+    )
+    return ModelCard(
+        modality=modality,
+        name=name,
+        pack=pack_name,
+        sha256=entry.sha256,
+        width=entry.width,
+        licence=entry.licence,
+        calibration=calibration,
+    )
+
+
+def recognising(pack_name: str):
+    chosen = pack(pack_name)
+    if not chosen.recognises:
+        raise ModelMissing(pack_name, "this pack only adds weights; it cannot recognise anybody")
+    return chosen
+
+
+def build(pack_name: str, config: Configuration, *, calibrated: bool = True) -> Engines:
+    """Load everything that a pack needs."""
+    chosen = recognising(pack_name)
+    places = config.places
+    face_card = card(chosen.face, "face", pack_name, places, calibrated=calibrated)
+    voice_card = card(chosen.voice, "voice", pack_name, places, calibrated=calibrated)
+    return Engines(
+        pack=pack_name,
+        detector=_detector(chosen.detector, config),
+        landmarks=_landmarks(places),
+        face=_face_embedder(chosen.face, face_card, config),
+        voice=_voice_embedder(chosen.voice, voice_card, config),
+        speech=speech_activity.SileroActivity(locate("silero_vad", places), config.options),
+        liveness=_liveness(config),
+    )
+
+
+def warm(engines: Engines) -> None:
+    """Run every network once on noise; what they say does not matter."""
+    noise = np.random.default_rng(0)
+    picture = noise.integers(0, 255, (480, 640, 3), np.uint8)
+    points = np.array([[280, 200], [360, 200], [320, 250], [290, 300], [350, 300]], np.float32)
+    face = DetectedFace(box=(240.0, 140.0, 160.0, 200.0), points=points, score=1.0)
+    sound = noise.standard_normal(3 * SAMPLE_RATE).astype(np.float32) * 0.05
+    engines.detector.detect(picture)
+    engines.landmarks.mesh(picture)
+    engines.face.embed(picture, face)
+    engines.voice.embed(sound)
+    engines.speech.segments(sound)
+    if engines.liveness is not None:
+        engines.liveness.score(picture, face)
+
+
+def _landmarks(places: Places) -> landmarks.MediaPipeMesh:
+    locate("mediapipe_face_mesh", places)  # MediaPipe opens its own file: what is there must be the one we know
+    return landmarks.MediaPipeMesh()
+
+
+def _detector(name: str, config: Configuration) -> FaceDetector:
+    weights = locate(name, config.places)
+    if name == "mediapipe_face_short":
+        return detection.MediaPipeDetector()
+    if name == "yunet":
+        return detection.YuNetDetector(weights)
+    return detection.ScrfdDetector(weights, config.options)
+
+
+def _face_embedder(name: str, model_card: ModelCard, config: Configuration) -> FaceEmbedder:
+    weights = locate(name, config.places)
+    if name == "dlib_resnet":
+        return recognition.DlibEmbedder(weights, locate("dlib_landmarks", config.places), model_card)
+    if name == "sface":
+        return recognition.SFaceEmbedder(weights, model_card)
+    return recognition.AlignedEmbedder(weights, model_card, config.options)
+
+
+def _voice_embedder(name: str, model_card: ModelCard, config: Configuration) -> VoiceEmbedder:
+    if name == "ecapa":
+        return voice.EcapaEmbedder(locate(name, config.places), model_card, config.options)
+    network = exported(name, config.places, _ge2e, (2, voice.FRAMES, 40))
+    return voice.GE2EEmbedder(network, model_card, config.options)
+
+
+def _liveness(config: Configuration) -> LivenessNetwork | None:
+    """The MiniFASNet pair where its weights are at hand, None where they are not; a wrong file is an error."""
+    try:
+        networks = (
+            exported("minifasnet_v2", config.places, _minifasnet, (1, 3, gates.SIZE, gates.SIZE)),
+            exported("minifasnet_v1se", config.places, _minifasnet, (1, 3, gates.SIZE, gates.SIZE)),
+        )
+    except ModelMissing:
+        return None
+    return gates.MiniFasNetPair(networks, config.options)
+
+
+def _ge2e(state):
+    from models.voice.ge2e import SpeakerEncoder
+
+    return SpeakerEncoder(state["model_state"])
+
+
+def _minifasnet(state):
+    from models.liveness.minifasnet import MiniFASNet
+
+    return MiniFASNet(state)

@@ -56,7 +56,7 @@ def fit(trials: Trials) -> tuple[float, float]:
 
 
 def measure(trials: Trials, slope: float, offset: float, *, prior: float = 0.01) -> dict[str, float]:
-    """Figures on people that the calibration has not seen; FMR and FNMR where the posterior at ``prior`` is one half."""
+    """Figures on unseen people; FMR and FNMR are taken where the posterior at ``prior`` is one half."""
     genuine, impostor = slope * trials.genuine + offset, slope * trials.impostor + offset
     threshold = float(np.log((1 - prior) / prior))
     return {

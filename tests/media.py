@@ -1,0 +1,139 @@
+"""Moving pictures of a person who blinks, made from a still of a real face; the still held up as it is, too.
+
+They drive the cascade through everything it does with a live camera. They are no measure of its resistance to attacks.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+Picture = NDArray[np.uint8]
+WIDTH, HEIGHT = 640, 480
+FRAME_RATE = 12.0
+SECONDS = 4.0
+BLINK_EVERY = 1.6
+BLINK_FRAMES = (0.5, 0.9, 0.9, 0.5)  # how far the lids come down, frame by frame
+RATE = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """Centre, half width and half height in pixels."""
+
+    x: float
+    y: float
+    half_width: float
+    half_height: float
+
+
+def scene(face: Picture, *, scale: float = 1.0) -> Picture:
+    """A still (any size, RGB) scaled into a camera picture of 640x480, the edge repeated around it."""
+    fit = min(WIDTH / face.shape[1], HEIGHT / face.shape[0]) * scale
+    small = cv2.resize(face, None, fx=fit, fy=fit, interpolation=cv2.INTER_AREA if fit < 1 else cv2.INTER_CUBIC)
+    small = small[:HEIGHT, :WIDTH]
+    top, left = (HEIGHT - small.shape[0]) // 2, (WIDTH - small.shape[1]) // 2
+    bottom, right = HEIGHT - small.shape[0] - top, WIDTH - small.shape[1] - left
+    return cv2.copyMakeBorder(small, top, bottom, left, right, cv2.BORDER_REFLECT)
+
+
+def blinking_frames(still: Picture, eyes: tuple[Eye, Eye], *, seconds: float = SECONDS, seed: int = 0) -> list[Picture]:
+    """Frames of somebody who holds almost still and blinks every BLINK_EVERY seconds."""
+    noise = np.random.default_rng(seed)
+    count = round(seconds * FRAME_RATE)
+    every = round(BLINK_EVERY * FRAME_RATE)
+    frames = []
+    for index in range(count):
+        phase = index % every - every // 2
+        closed = BLINK_FRAMES[phase] if 0 <= phase < len(BLINK_FRAMES) else 0.0
+        frames.append(_shaken(lids_down(still, eyes, closed), index, noise))
+    return frames
+
+
+def still_frames(still: Picture, *, seconds: float = SECONDS, seed: int = 0) -> list[Picture]:
+    """Frames of a photograph held to the camera by a hand that is not quite steady."""
+    noise = np.random.default_rng(seed)
+    return [_shaken(still, index, noise) for index in range(round(seconds * FRAME_RATE))]
+
+
+def lids_down(picture: Picture, eyes: tuple[Eye, Eye], closed: float) -> Picture:
+    """Pull the skin above and below each eye over it; ``closed`` in [0, 1]."""
+    if closed <= 0:
+        return picture
+    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+    source_rows = rows.copy()
+    for eye in eyes:
+        across = np.clip(1 - ((columns - eye.x) / (1.5 * eye.half_width)) ** 2, 0, 1)
+        down = (rows - eye.y) / (3.0 * eye.half_height)
+        inside = (np.abs(down) < 1) & (across > 0)
+        # The eye itself shrinks to (1 - closed) of its height; the skin further out is stretched to meet it.
+        power = 1 - 0.75 * closed * across
+        pulled = eye.y + np.sign(down) * np.abs(down) ** power * 3.0 * eye.half_height
+        source_rows[inside] = pulled[inside]
+    return cv2.remap(picture, columns, source_rows, cv2.INTER_LINEAR)
+
+
+def _shaken(picture: Picture, index: int, noise: np.random.Generator) -> Picture:
+    shift = np.float32([[1, 0, 1.5 * np.sin(index / 5)], [0, 1, 1.2 * np.cos(index / 7)]])
+    moved = cv2.warpAffine(picture, shift, (picture.shape[1], picture.shape[0]), borderMode=cv2.BORDER_REFLECT)
+    return np.clip(moved + noise.normal(0, 1.5, moved.shape), 0, 255).astype(np.uint8)
+
+
+def times_of(frames: list[Picture]) -> list[float]:
+    return [round(index / FRAME_RATE, 4) for index in range(len(frames))]
+
+
+def jpeg(picture: Picture, *, quality: int = 92) -> bytes:
+    buffer = io.BytesIO()
+    Pillow.fromarray(picture).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def png(picture: Picture) -> bytes:
+    buffer = io.BytesIO()
+    Pillow.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def wav(sound: NDArray[np.float32], *, rate: int = RATE) -> bytes:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+def write_mjpeg(frames: list[Picture], path: Path) -> None:
+    """A video that Chromium's fake camera plays in a loop: JPEG pictures, one after another."""
+    path.write_bytes(b"".join(jpeg(frame, quality=95) for frame in frames))
+
+
+def spoken(text: str, *, voice: str = "en-us", pitch: int = 50, speed: int = 150) -> NDArray[np.float32]:
+    """Speech by espeak-ng, 16 kHz, with half a second of faint noise before and after it.
+
+    Raises:
+        FileNotFoundError: espeak-ng is not installed.
+    """
+    import soundfile
+    import soxr
+
+    made = subprocess.run(
+        ["espeak-ng", "-v", voice, "-p", str(pitch), "-s", str(speed), "--stdout", text],
+        capture_output=True,
+        check=True,
+    ).stdout
+    sound, rate = soundfile.read(io.BytesIO(made), dtype="float32")
+    sound = soxr.resample(sound, rate, RATE)
+    noise = np.random.default_rng(0).normal(0, 0.001, len(sound) + RATE).astype(np.float32)
+    noise[RATE // 2 : RATE // 2 + len(sound)] += 0.6 * sound
+    return noise

@@ -1,0 +1,25 @@
+"""Grey crops of a face that the cues look at."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.engines.types import DetectedFace, Image
+
+
+def grey_crop(image: Image, face: DetectedFace, *, sides: float, size: int) -> NDArray[np.float32]:
+    """A square ``sides`` face boxes wide around the face, (size, size), 0 to 255; the edge is repeated outside."""
+    left, top, across, down = face.box
+    side = max(across, down, 1.0) * sides
+    scale = size / side
+    matrix = np.array(
+        [
+            [scale, 0, size / 2 - scale * (left + across / 2)],
+            [0, scale, size / 2 - scale * (top + down / 2)],
+        ]
+    )
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    crop = cv2.warpAffine(image, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)

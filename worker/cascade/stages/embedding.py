@@ -1,0 +1,104 @@
+"""Stage 2: the probes. The best frames of the face, and the speech of the voice, as unit vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from worker.cascade.quality import Quality, face_quality, speech_only, voice_quality
+from worker.cascade.stage import Context
+from worker.cascade.types import CaptureUnusable, FaceView, Modality, Reason, StageOutcome, StageResult
+from worker.engines.types import FaceEmbedder, SpeechActivity, Vector, VoiceEmbedder
+
+NAME = "embedding"
+FRAMES = 3
+
+
+class EmbeddingStage:
+    name = NAME
+
+    def __init__(self, face: FaceEmbedder, voice: VoiceEmbedder, speech: SpeechActivity) -> None:
+        self._face = face
+        self._voice = voice
+        self._speech = speech
+
+    def run(self, context: Context) -> StageResult:
+        evidence: dict[str, object] = {}
+        unusable: dict[Modality, Reason] = {}
+        for modality, given, embed in (
+            (Modality.FACE, bool(context.sample.frames), self._embed_face),
+            (Modality.VOICE, context.sample.voice is not None, self._embed_voice),
+        ):
+            if not given:
+                unusable[modality] = Reason.MODALITY_MISSING
+                continue
+            try:
+                evidence[modality.value] = embed(context)
+            except CaptureUnusable as error:
+                unusable[modality] = error.reason
+                evidence[modality.value] = {"unusable": error.reason.value}
+        for modality in sorted(context.policy.required_modalities):
+            if modality in unusable:
+                return StageResult(NAME, StageOutcome.REFUSED, reason=unusable[modality], evidence=evidence)
+        if not context.probes:
+            return StageResult(NAME, StageOutcome.REFUSED, reason=_first(unusable), evidence=evidence)
+        return StageResult(NAME, StageOutcome.PASSED, evidence=evidence)
+
+    def _embed_face(self, context: Context) -> dict[str, object]:
+        frames = context.sample.frames
+        judged = [(face_quality(frames[view.frame], view.face), view) for view in context.views]
+        good = sorted((pair for pair in judged if not pair[0].reasons), key=lambda pair: -pair[0].score)
+        if not good:
+            raise CaptureUnusable(_commonest(judged))
+        chosen = _apart(good)
+        vectors = np.stack([self._face.embed(frames[view.frame], view.face) for _, view in chosen])
+        agreement = float((vectors @ vectors.T).min())
+        calibration = self._face.card.calibration
+        if calibration.slope * agreement + calibration.offset < 0:
+            # The face that blinked has to be the face that is compared.
+            raise CaptureUnusable(Reason.NOT_LIVE)
+        context.probes[Modality.FACE] = _mean(vectors)
+        context.qualities[Modality.FACE] = float(np.mean([quality.score for quality, _ in chosen]))
+        return {
+            "model": self._face.card.name,
+            "frames": [view.frame for _, view in chosen],
+            "agreement": round(agreement, 4),
+            "quality": round(context.qualities[Modality.FACE], 3),
+            "measures": chosen[0][0].measures,
+        }
+
+    def _embed_voice(self, context: Context) -> dict[str, object]:
+        voice = context.sample.voice
+        if voice is None:
+            raise CaptureUnusable(Reason.MODALITY_MISSING)
+        segments = self._speech.segments(voice)
+        quality = voice_quality(voice, segments)
+        if quality.reasons:
+            raise CaptureUnusable(quality.reasons[0])
+        context.probes[Modality.VOICE] = self._voice.embed(speech_only(voice, segments))
+        context.qualities[Modality.VOICE] = quality.score
+        return {"model": self._voice.card.name, "quality": round(quality.score, 3), "measures": quality.measures}
+
+
+def _apart(good: list[tuple[Quality, FaceView]]) -> list[tuple[Quality, FaceView]]:
+    """The best of the first, the middle and the last third of the usable frames, so that all of the time is compared."""
+    if len(good) <= FRAMES:
+        return good
+    in_time = sorted(good, key=lambda pair: pair[1].frame)
+    thirds = np.array_split(np.arange(len(in_time)), FRAMES)
+    return [max((in_time[index] for index in third), key=lambda pair: pair[0].score) for third in thirds]
+
+
+def _commonest(judged: list[tuple[Quality, FaceView]]) -> Reason:
+    reasons = [quality.reasons[0] for quality, _ in judged if quality.reasons]
+    return max(set(reasons), key=reasons.count) if reasons else Reason.NO_FACE
+
+
+def _first(unusable: dict[Modality, Reason]) -> Reason:
+    """What to tell somebody whose capture holds nothing usable: what is wrong with what they gave."""
+    given = [reason for reason in unusable.values() if reason is not Reason.MODALITY_MISSING]
+    return given[0] if given else Reason.MODALITY_MISSING
+
+
+def _mean(vectors: np.ndarray) -> Vector:
+    mean = vectors.mean(0)
+    return (mean / np.linalg.norm(mean)).astype(np.float32)

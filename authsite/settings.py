@@ -213,7 +213,9 @@ STATIC_ROOT = STATE_DIR / "static"
 STATICFILES_DIRS = [PROJECT / "static"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.capture_max_bytes
 DATA_UPLOAD_MAX_NUMBER_FILES = ENV.capture_max_frames + 10
-FILE_UPLOAD_HANDLERS = ["apps.captures.upload.BoundedMemoryUpload"]
+# Plain biometrics never touch the disk: uploads stay in memory, and authsite.body_limit refuses what is larger.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = ENV.capture_max_bytes + (1 << 20)
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0

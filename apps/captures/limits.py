@@ -1,0 +1,113 @@
+"""How often somebody may try.
+
+Addresses: so many requests a minute on the biometric endpoints; who goes on beyond that waits, and each further
+violation doubles the wait. Accounts: five failed attempts, then a delay that doubles with each failure. Both count in
+Redis, across all web processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from django_ratelimit.core import get_usage
+from django_redis.exceptions import ConnectionInterrupted
+from redis.exceptions import RedisError
+
+from apps.captures.addresses import client_address, limited_unit
+from apps.errors import CosmicError, ErrorCode
+
+GROUP = "biometric"
+FIRST_WAIT = 5  # seconds, doubled with each violation
+LONGEST_WAIT = 900
+VIOLATIONS_KEPT = 3600
+FREE_FAILURES = 5
+FIRST_DELAY = 30
+LONGEST_DELAY = 3600
+FAILURES_KEPT = 24 * 3600
+
+
+def check_address(request: HttpRequest) -> None:
+    """Count one request of this address.
+
+    Raises:
+        CosmicError: ``rate_limited`` (429) with the seconds to wait; ``broker_unavailable`` (503) without Redis, since
+            a limit that cannot count must not let everything through.
+    """
+    unit = limited_unit(client_address(request))
+    with _redis_needed():
+        blocked_until = cache.get(f"limit:blocked:{unit}")
+        if blocked_until is None:
+            usage = get_usage(request, group=GROUP, key=lambda *_: unit, rate=settings.ENV.rate_limit, increment=True)
+            if usage is None or not usage["should_limit"]:
+                return
+            blocked_until = _block(unit)
+    raise CosmicError(ErrorCode.RATE_LIMITED, status=429, retry_after=_seconds_until(blocked_until))
+
+
+def check_account(key: str) -> None:
+    """Refuse while the account's delay runs.
+
+    Raises:
+        CosmicError: ``too_many_failed_attempts`` (429) or ``broker_unavailable`` (503).
+    """
+    if not key:
+        return
+    with _redis_needed():
+        delayed_until = cache.get(f"limit:delayed:{key}")
+    if delayed_until is not None:
+        raise CosmicError(ErrorCode.TOO_MANY_FAILED_ATTEMPTS, status=429, retry_after=_seconds_until(delayed_until))
+
+
+def note_failure(key: str) -> None:
+    """Count a failed attempt; from the sixth on each one doubles the delay."""
+    if not key:
+        return
+    with _redis_needed():
+        cache.add(f"limit:failures:{key}", 0, timeout=FAILURES_KEPT)
+        failures = cache.incr(f"limit:failures:{key}")
+        if failures >= FREE_FAILURES:
+            delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures - FREE_FAILURES, 20))
+            cache.set(f"limit:delayed:{key}", time.time() + delay, timeout=delay)
+
+
+def note_success(key: str) -> None:
+    if key:
+        with _redis_needed():
+            cache.delete_many([f"limit:failures:{key}", f"limit:delayed:{key}"])
+
+
+def account_key(name: str) -> str:
+    """What failed attempts against a claimed name count under, whether anybody has that name or not."""
+    return hashlib.sha256(f"name:{name.strip().casefold()}".encode()).hexdigest()
+
+
+def address_key(address: str) -> str:
+    """What failed attempts without a claimed name count under."""
+    return hashlib.sha256(f"address:{limited_unit(address)}".encode()).hexdigest()
+
+
+def _block(unit: str) -> float:
+    violations = f"limit:violations:{unit}"
+    cache.add(violations, 0, timeout=VIOLATIONS_KEPT)
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(cache.incr(violations) - 1, 20))
+    until = time.time() + wait
+    cache.set(f"limit:blocked:{unit}", until, timeout=wait)
+    return until
+
+
+def _seconds_until(moment: float) -> int:
+    return max(1, int(moment - time.time() + 0.999))
+
+
+@contextlib.contextmanager
+def _redis_needed() -> Iterator[None]:
+    try:
+        yield
+    except (ConnectionInterrupted, RedisError, OSError) as error:
+        raise CosmicError(ErrorCode.BROKER_UNAVAILABLE, status=503, retry_after=5) from error

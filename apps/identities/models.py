@@ -63,7 +63,10 @@ class SecurityQuestion(models.Model):
 
 
 class ModelVersion(models.Model):
-    """One recognition model with its weights and calibration, as the worker has synced it from the registry."""
+    """One recognition model of one pack with its calibration, as the worker has synced it from the registry.
+
+    The pack is part of its identity: it brings detector and alignment, without which an embedding is another one.
+    """
 
     modality = models.CharField(max_length=8, choices=Modality)
     name = models.CharField(max_length=64)
@@ -75,7 +78,9 @@ class ModelVersion(models.Model):
     first_seen_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["modality", "name", "sha256"], name="one_row_per_weights")]
+        constraints = [
+            models.UniqueConstraint(fields=["pack", "modality", "name", "sha256"], name="one_row_per_weights")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.modality}, {self.width}-D)"

@@ -19,6 +19,9 @@ ALIGNED_POINTS = np.array(
 ALIGNED_SIZE = 112
 DLIB_SIZE = 150
 DLIB_PADDING = 0.25
+# dlib's landmarks were trained on boxes of its own detector, which reach higher up: with MediaPipe's box raised by this
+# share of its height the EER on LFW fell from 2.7 to 1.4 % (110 people).
+DLIB_BOX_RAISED = 0.08
 
 
 class DlibEmbedder:
@@ -35,6 +38,7 @@ class DlibEmbedder:
 
     def embed(self, image: Image, face: DetectedFace) -> Vector:
         left, top, across, down = face.box
+        top -= DLIB_BOX_RAISED * down
         box = self._dlib.rectangle(int(left), int(top), int(left + across), int(top + down))
         with self._lock:
             shape = self._points(np.ascontiguousarray(image), box)

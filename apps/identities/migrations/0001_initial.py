@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                 ('first_seen_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('modality', 'name', 'sha256'), name='one_row_per_weights')],
+                'constraints': [models.UniqueConstraint(fields=('pack', 'modality', 'name', 'sha256'), name='one_row_per_weights')],
             },
         ),
         migrations.CreateModel(

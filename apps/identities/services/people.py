@@ -1,0 +1,68 @@
+"""People and their accounts."""
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from apps.audit.services.record import record_event
+from apps.errors import CosmicError, ErrorCode
+from apps.identities import blobs
+from apps.identities.models import Person
+from apps.identities.services.templates import touch_gallery
+
+
+def create_person(*, username: str, actor_id: object) -> Person:
+    """A person with an account that has no password: it opens by biometrics, or not at all.
+
+    Raises:
+        CosmicError: ``invalid_request`` for a name that cannot be one, ``already_enrolled`` for one that is taken.
+    """
+    username = username.strip()
+    _check_name(username)
+    try:
+        with transaction.atomic():
+            user = get_user_model()(username=username)
+            user.set_unusable_password()
+            user.save()
+            person = Person.objects.create(user=user)
+            record_event(action="person.created", actor_id=actor_id, subject_id=person.public_id)
+    except IntegrityError as error:
+        raise CosmicError(ErrorCode.ALREADY_ENROLLED, status=409) from error
+    return person
+
+
+def person_of(user) -> Person:
+    """The person of an account, made on first use; operators are people too when they enrol."""
+    person, _ = Person.objects.get_or_create(user=user)
+    return person
+
+
+@transaction.atomic
+def set_status(*, person: Person, status: str, actor_id: object) -> None:
+    """Change whether a person may log in; the gallery follows at once."""
+    Person.objects.filter(pk=person.pk).update(status=status)
+    person.status = status
+    touch_gallery()
+    record_event(action="person.status", actor_id=actor_id, subject_id=person.public_id, result=status)
+
+
+def erase_person(*, person: Person, actor_id: object) -> None:
+    """Delete a person with everything biometric; the audit trail keeps the bare id."""
+    with transaction.atomic():
+        names = list(person.samples.values_list("blob", flat=True))
+        record_event(action="person.erased", actor_id=actor_id, subject_id=person.public_id)
+        person.user.delete()
+        touch_gallery()
+        transaction.on_commit(lambda: [blobs.erase(name) for name in names])
+
+
+def _check_name(username: str) -> None:
+    try:
+        UnicodeUsernameValidator()(username)
+    except ValidationError as error:
+        raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"username": list(error.messages)}) from error
+    if len(username) > 150:
+        raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"username": ["At most 150 characters."]})

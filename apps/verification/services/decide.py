@@ -1,0 +1,144 @@
+"""The one decision about a capture, with its audit event and what it allows, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from apps.audit.services.record import record_event
+from apps.captures import limits
+from apps.captures.models import Purpose
+from apps.errors import ErrorCode
+from apps.identities import blobs
+from apps.identities.models import Person
+from apps.identities.services.questions import any_question
+from apps.verification.models import Capture, CognitiveChallenge, Decision, Grant, Outcome
+from apps.verification.services.progress import tell_watchers
+
+GRANT_LIFE = timedelta(seconds=60)
+CHALLENGE_LIFE = timedelta(seconds=90)
+# Refusals that say something about the person rather than about the picture; these count against the account.
+COUNTED = {
+    ErrorCode.NO_MATCH,
+    ErrorCode.NO_REFERENCE,
+    ErrorCode.NOT_LIVE,
+    ErrorCode.NO_BLINK,
+    ErrorCode.MANIPULATED,
+    ErrorCode.ANSWER_WRONG,
+    ErrorCode.UNCERTAIN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictData:
+    """What the cascade says, in the web side's own type. ``candidates`` are (person id, posterior), best first."""
+
+    outcome: str
+    reason: str = ""
+    person_id: int | None = None
+    posterior: float | None = None
+    borderline: bool = False
+    candidates: list[tuple[int, float]] = field(default_factory=list)
+    milliseconds: float = 0.0
+
+
+def record_decision(*, capture: Capture, verdict: VerdictData) -> Decision | None:
+    """Write the decision, or put the cognitive challenge where the verdict is borderline and the person has questions.
+
+    Safe to call twice: the first decision stands. Returns None while a challenge waits for its answer.
+    """
+    with transaction.atomic():
+        capture = Capture.objects.select_for_update().get(pk=capture.pk)
+        if capture.status in (Capture.Status.DONE, Capture.Status.FAILED, Capture.Status.AWAITING_ANSWER):
+            return Decision.objects.filter(capture=capture).first()
+        person = _person_who_may(verdict.person_id)
+        question = any_question(person) if person and verdict.borderline else None
+        if person is not None and question is not None:
+            CognitiveChallenge.objects.create(
+                capture=capture,
+                question=question,
+                posterior=verdict.posterior,
+                expires_at=timezone.now() + CHALLENGE_LIFE,
+            )
+            capture.status = Capture.Status.AWAITING_ANSWER
+            capture.save(update_fields=["status"])
+            record_event(
+                action="challenge.asked",
+                subject_id=person.public_id,
+                address=capture.address,
+                reference=capture.public_id,
+            )
+            decision = None
+        else:
+            decision = write_decision(capture, verdict, person)
+    tell_watchers(capture)
+    return decision
+
+
+def write_decision(capture: Capture, verdict: VerdictData, person: Person | None) -> Decision:
+    """Inside the caller's transaction: decision, audit event, grant; the capture's content is erased unless kept."""
+    outcome, reason = Outcome(verdict.outcome), verdict.reason
+    if outcome != Outcome.DENIED and person is None:
+        # The person was suspended or erased while the cascade ran.
+        outcome, reason = Outcome.DENIED, ErrorCode.NO_REFERENCE.value
+    decision = Decision.objects.create(
+        capture=capture,
+        outcome=outcome,
+        reason=reason,
+        person=person if outcome != Outcome.DENIED else None,
+        posterior=verdict.posterior,
+        candidates=_public_candidates(verdict.candidates) if capture.one_to_many else [],
+        milliseconds=verdict.milliseconds,
+    )
+    failed = reason in (ErrorCode.INTERNAL, ErrorCode.MODEL_MISSING, ErrorCode.TIMED_OUT)
+    capture.status = Capture.Status.FAILED if failed else Capture.Status.DONE
+    capture.error_code = reason if failed else ""
+    capture.finished_at = timezone.now()
+    erased = capture.blob if not settings.ENV.capture_retention_days else ""
+    if erased:
+        capture.blob = ""
+        transaction.on_commit(lambda: blobs.erase(erased))
+    capture.save(update_fields=["status", "error_code", "finished_at", "blob"])
+    if outcome != Outcome.DENIED and capture.purpose == Purpose.LOGIN and person is not None:
+        Grant.objects.create(
+            capture=capture,
+            person=person,
+            bound_to=capture.bound_to,
+            needs_second_factor=outcome == Outcome.REQUIRE_2FA,
+            expires_at=timezone.now() + GRANT_LIFE,
+        )
+    subject = person or capture.claimed
+    record_event(
+        action="capture.decided",
+        subject_id=subject.public_id if subject else "",
+        result=outcome.value,
+        address=capture.address,
+        reference=capture.public_id,
+        details={"reason": reason, "posterior": verdict.posterior, "purpose": capture.purpose},
+    )
+    transaction.on_commit(lambda: _count(capture.account_key, outcome, reason))
+    return decision
+
+
+def _count(key: str, outcome: str, reason: str) -> None:
+    if outcome == Outcome.GRANTED:
+        limits.note_success(key)
+    elif outcome == Outcome.DENIED and reason in COUNTED:
+        limits.note_failure(key)
+
+
+def _person_who_may(person_id: int | None) -> Person | None:
+    return Person.objects.filter(pk=person_id, status=Person.Status.ACTIVE, user__is_active=True).first()
+
+
+def _public_candidates(candidates: list[tuple[int, float]]) -> list[dict[str, object]]:
+    people = Person.objects.in_bulk([person_id for person_id, _ in candidates])
+    return [
+        {"person": str(people[person_id].public_id), "posterior": posterior}
+        for person_id, posterior in candidates
+        if person_id in people
+    ]

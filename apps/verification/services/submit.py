@@ -1,0 +1,64 @@
+"""A capture comes in: nonce used up, content sealed, row written, the worker told."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from apps import dispatch
+from apps.audit.services.record import record_event
+from apps.captures.bundle import Bundle, pack
+from apps.captures.services.tickets import redeem_ticket
+from apps.identities import blobs
+from apps.identities.models import Person
+from apps.verification.models import Capture
+
+
+def submit_capture(
+    *,
+    bundle: Bundle,
+    nonce: str,
+    purpose: str,
+    bound_to: str,
+    claimed_name: str | None,
+    account_key: str,
+    address: str,
+    actor_id: object = "",
+) -> Capture:
+    """Take a capture in. ``claimed_name`` None asks who it is (1:N).
+
+    A name that nobody has is taken in like any other, and refused by the cascade for want of a reference.
+
+    Raises:
+        CosmicError: the nonce's codes; ``broker_unavailable`` (503) after the capture was stored, which is then taken
+            up as soon as the broker is back.
+    """
+    claimed = None
+    if claimed_name is not None:
+        claimed = Person.objects.filter(user__username=claimed_name.strip(), status=Person.Status.ACTIVE).first()
+    blob = blobs.store(pack(bundle), purpose="captures")
+    try:
+        with transaction.atomic():
+            ticket = redeem_ticket(nonce=nonce, purpose=purpose, bound_to=bound_to)
+            capture = Capture.objects.create(
+                ticket=ticket,
+                purpose=purpose,
+                claimed=claimed,
+                one_to_many=claimed_name is None,
+                bound_to=bound_to,
+                account_key=account_key,
+                address=address,
+                blob=blob,
+            )
+            record_event(
+                action="capture.submitted",
+                actor_id=actor_id,
+                subject_id=claimed.public_id if claimed else "",
+                address=address,
+                reference=capture.public_id,
+                details={"purpose": purpose, "one_to_many": capture.one_to_many, "frames": len(bundle.frames)},
+            )
+    except Exception:
+        blobs.erase(blob)
+        raise
+    dispatch.send_on_commit(dispatch.RUN_CASCADE, str(capture.public_id))
+    return capture

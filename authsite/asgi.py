@@ -1,4 +1,4 @@
-"""ASGI entry point: HTTP by Django, websockets by Channels."""
+"""ASGI entry point: HTTP by Django behind a limit on bodies, websockets by Channels."""
 
 import os
 
@@ -10,11 +10,17 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsite.settings")
 http = get_asgi_application()
 
+from django.conf import settings  # noqa: E402
+
 from apps.verification.routing import websocket_urlpatterns  # noqa: E402  (needs the app registry)
+from apps.verification.socket_auth import TokenAuth  # noqa: E402
+from authsite.body_limit import BodyLimit  # noqa: E402
+
+FORM_OVERHEAD = 1 << 18  # field names and boundaries around the files
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "http": BodyLimit(http, most=settings.ENV.capture_max_bytes + FORM_OVERHEAD),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(TokenAuth(URLRouter(websocket_urlpatterns)))),
     }
 )

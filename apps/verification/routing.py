@@ -1,1 +1,10 @@
-websocket_urlpatterns = []
+"""Addresses of the websockets."""
+
+from django.urls import path
+
+from apps.verification.consumers import CaptureConsumer, PreviewConsumer
+
+websocket_urlpatterns = [
+    path("ws/captures/<uuid:public_id>/", CaptureConsumer.as_asgi()),
+    path("ws/preview/", PreviewConsumer.as_asgi()),
+]

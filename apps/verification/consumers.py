@@ -1,0 +1,116 @@
+"""Websockets: the progress of a capture, and what the system sees while a person arranges themselves."""
+
+from __future__ import annotations
+
+import time
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
+from django.http import HttpRequest
+
+from apps.captures import limits
+from apps.captures.binding import account_binding, session_binding
+from apps.errors import CosmicError
+from apps.verification.models import Capture
+from apps.verification.selectors import capture_of, job_values
+from apps.verification.services import preview
+from apps.verification.services.progress import group_of
+
+NOT_FOUND = 4404
+TOO_MANY = 4429
+
+
+class CaptureConsumer(AsyncJsonWebsocketConsumer):
+    """Sends the whole job, as its owner may see it, at once and after each change."""
+
+    capture: Capture | None = None
+
+    async def connect(self) -> None:
+        try:
+            self.capture = await self._capture()
+        except CosmicError:
+            await self.close(code=NOT_FOUND)
+            return
+        await self.channel_layer.group_add(group_of(self.capture), self.channel_name)
+        await self.accept()
+        await self.capture_changed({})
+
+    async def disconnect(self, code: int) -> None:
+        if self.capture is not None:
+            await self.channel_layer.group_discard(group_of(self.capture), self.channel_name)
+
+    async def capture_changed(self, event: dict) -> None:
+        job = await self._values()
+        await self.send_json({"type": "job", "job": job})
+
+    @database_sync_to_async
+    def _capture(self) -> Capture:
+        return capture_of(public_id=self.scope["url_route"]["kwargs"]["public_id"], bound_to=_binding(self.scope))
+
+    @database_sync_to_async
+    def _values(self) -> dict[str, object]:
+        self.capture.refresh_from_db()
+        return job_values(self.capture, full=self.scope["user"].is_staff)
+
+
+class PreviewConsumer(AsyncJsonWebsocketConsumer):
+    """Takes small JPEG frames and says what is seen in them. Frames that come too fast are dropped."""
+
+    SHORTEST_STEP = 0.2  # seconds between frames that are looked at
+    LONGEST = 600.0  # seconds that one page may go on
+
+    async def connect(self) -> None:
+        try:
+            await self._check_limits()
+        except CosmicError:
+            await self.close(code=TOO_MANY)
+            return
+        self.watcher = preview.new_watcher()
+        self.last = 0.0
+        self.until = time.monotonic() + self.LONGEST
+        await self.channel_layer.group_add(preview.group_of(self.watcher), self.channel_name)
+        await self.accept()
+
+    async def disconnect(self, code: int) -> None:
+        if hasattr(self, "watcher"):
+            await self.channel_layer.group_discard(preview.group_of(self.watcher), self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        now = time.monotonic()
+        if now > self.until:
+            await self.close()
+            return
+        if not bytes_data or len(bytes_data) > preview.LARGEST_FRAME or now - self.last < self.SHORTEST_STEP:
+            return
+        self.last = now
+        try:
+            await database_sync_to_async(preview.show_frame)(watcher=self.watcher, frame=bytes_data)
+        except Exception as error:  # Redis away: say so, and let the page try again
+            code = error.code.value if isinstance(error, CosmicError) else "broker_unavailable"
+            await self.send_json({"type": "failed", "code": code})
+
+    async def preview_seen(self, event: dict) -> None:
+        await self.send_json(event["content"])
+
+    @database_sync_to_async
+    def _check_limits(self) -> None:
+        limits.check_address(_as_request(self.scope))
+
+
+def _binding(scope: dict) -> str:
+    """Whose captures this socket may see: those of its session; a client with a token gives it as the sub-protocol."""
+    user = scope.get("token_user")
+    if user is not None:
+        return account_binding(user.pk)
+    return session_binding(scope["session"].session_key or "none")
+
+
+def _as_request(scope: dict) -> HttpRequest:
+    request = HttpRequest()
+    client = scope.get("client")
+    request.META["REMOTE_ADDR"] = client[0] if client else ""
+    forwarded = dict(scope["headers"]).get(b"x-forwarded-for", b"")
+    if forwarded and settings.ENV.trusted_proxies:
+        request.META["HTTP_X_FORWARDED_FOR"] = forwarded.decode("latin-1")
+    return request

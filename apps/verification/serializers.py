@@ -1,0 +1,87 @@
+"""What goes in and out of the REST API, for checking and for the OpenAPI schema."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from apps.captures.models import Purpose
+from apps.errors import ErrorCode
+from apps.verification.models import Capture, Outcome
+
+
+class ErrorBody(serializers.Serializer):
+    code = serializers.ChoiceField(choices=[code.value for code in ErrorCode])
+    message = serializers.CharField()
+    fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))  # type: ignore[assignment]
+
+
+class ErrorAnswer(serializers.Serializer):
+    error = ErrorBody()
+
+
+class TicketRequest(serializers.Serializer):
+    purpose = serializers.ChoiceField(choices=[Purpose.VERIFY, Purpose.IDENTIFY, Purpose.ENROL])
+
+
+class TicketAnswer(serializers.Serializer):
+    nonce = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class CaptureRequest(serializers.Serializer):
+    """A multipart upload. Only for the schema: ``apps.captures.door`` reads it."""
+
+    nonce = serializers.CharField(help_text="from POST /api/v1/captures/ticket, good once")
+    frames = serializers.ListField(child=serializers.FileField(), required=False, help_text="pictures in order of time")
+    frame_times = serializers.CharField(required=False, help_text="JSON list of seconds, one a frame")
+    voice = serializers.FileField(required=False, help_text="WAV, FLAC or OGG, 16 to 192 kHz")
+
+
+class VerifyRequest(CaptureRequest):
+    username = serializers.CharField(max_length=150, help_text="who the person says to be")
+
+
+class AnswerRequest(serializers.Serializer):
+    answer = serializers.CharField(max_length=100)
+
+
+class Stage(serializers.Serializer):
+    position = serializers.IntegerField()
+    stage = serializers.CharField()
+    outcome = serializers.CharField()
+    milliseconds = serializers.FloatField()
+    message = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(required=False, allow_blank=True, help_text="operators only")
+    llr = serializers.FloatField(required=False, allow_null=True, help_text="operators only")
+    evidence = serializers.DictField(required=False, help_text="operators only")
+
+
+class Challenge(serializers.Serializer):
+    question = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class DecisionAnswer(serializers.Serializer):
+    outcome = serializers.ChoiceField(choices=Outcome.choices)
+    reason = serializers.CharField(allow_blank=True)
+    message = serializers.CharField()
+    next = serializers.ChoiceField(choices=["complete", "retry", "none"])
+    person = serializers.CharField(required=False, allow_null=True)
+    username = serializers.CharField(required=False, allow_null=True)
+    posterior = serializers.FloatField(required=False, allow_null=True)
+    candidates = serializers.ListField(child=serializers.DictField(), required=False)
+    milliseconds = serializers.FloatField(required=False)
+
+
+class Job(serializers.Serializer):
+    id = serializers.UUIDField()
+    purpose = serializers.ChoiceField(choices=Purpose.choices)
+    status = serializers.ChoiceField(choices=Capture.Status.choices)
+    created_at = serializers.DateTimeField()
+    stages = Stage(many=True)
+    challenge = Challenge(allow_null=True)
+    decision = DecisionAnswer(allow_null=True)
+
+
+class JobAnswer(serializers.Serializer):
+    job = Job()

@@ -1,0 +1,129 @@
+"""The login page, the JSON that its script talks to, and the account page."""
+
+from __future__ import annotations
+
+import json
+
+from allauth.account.internal.flows.login import perform_login
+from allauth.account.models import Login
+from allauth.mfa.utils import is_mfa_enabled
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.captures import limits
+from apps.captures.addresses import client_address
+from apps.captures.binding import bound_to
+from apps.captures.door import receive
+from apps.captures.models import Purpose
+from apps.captures.services.tickets import issue_ticket
+from apps.errors import CosmicError, ErrorCode
+from apps.verification.selectors import capture_of, job_values
+from apps.verification.services.answers import take_answer
+from apps.verification.services.grants import use_grant
+from apps.verification.services.submit import submit_capture
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    return redirect("account" if request.user.is_authenticated else "login")
+
+
+@require_GET
+@never_cache
+@ensure_csrf_cookie
+def login_page(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        return redirect("account")
+    bound_to(request)  # the session that the websocket and the nonce belong to
+    return render(request, "verification/login.html")
+
+
+@require_GET
+@never_cache
+@login_required
+def account_page(request: HttpRequest) -> HttpResponse:
+    person = getattr(request.user, "person", None)
+    return render(
+        request, "verification/account.html", {"person": person, "second_factor": is_mfa_enabled(request.user)}
+    )
+
+
+@require_POST
+def login_ticket(request: HttpRequest) -> JsonResponse:
+    limits.check_address(request)
+    ticket = issue_ticket(purpose=Purpose.LOGIN, bound_to=bound_to(request))
+    return JsonResponse({"nonce": ticket.nonce, "expires_at": ticket.expires_at.isoformat()}, status=201)
+
+
+@require_POST
+@sensitive_post_parameters("nonce")
+def login_capture(request: HttpRequest) -> JsonResponse:
+    limits.check_address(request)
+    name = str(request.POST.get("username", "")).strip()[:150]
+    address = client_address(request)
+    key = limits.account_key(name) if name else limits.address_key(address)
+    limits.check_account(key)
+    capture = submit_capture(
+        bundle=receive(request),
+        nonce=str(request.POST.get("nonce", "")),
+        purpose=Purpose.LOGIN,
+        bound_to=bound_to(request),
+        claimed_name=name or None,
+        account_key=key,
+        address=address,
+    )
+    return JsonResponse({"job": job_values(capture, full=False)}, status=202)
+
+
+@require_GET
+@never_cache
+def login_job(request: HttpRequest, public_id: str) -> JsonResponse:
+    capture = capture_of(public_id=public_id, bound_to=bound_to(request))
+    return JsonResponse({"job": job_values(capture, full=False)})
+
+
+@require_POST
+@sensitive_post_parameters("answer")
+def login_answer(request: HttpRequest, public_id: str) -> JsonResponse:
+    limits.check_address(request)
+    capture = capture_of(public_id=public_id, bound_to=bound_to(request))
+    take_answer(capture=capture, answer=str(_json_body(request).get("answer", "")))
+    return JsonResponse({"job": job_values(capture, full=False)}, status=202)
+
+
+@require_POST
+def login_complete(request: HttpRequest) -> JsonResponse:
+    """Use the grant: a session, or the step to the second factor."""
+    limits.check_address(request)
+    grant = use_grant(
+        capture_id=str(_json_body(request).get("capture", "")),
+        bound_to=bound_to(request),
+        address=client_address(request),
+    )
+    user = grant.person.user
+    if not grant.needs_second_factor:
+        login(request, user, backend=BACKEND)
+        return JsonResponse({"next": reverse("account")})
+    if not is_mfa_enabled(user):
+        raise CosmicError(ErrorCode.SECOND_FACTOR_MISSING, status=403)
+    response = perform_login(request, Login(user=user, redirect_url=reverse("account")))
+    return JsonResponse({"next": response["Location"]})
+
+
+def _json_body(request: HttpRequest) -> dict:
+    try:
+        body = json.loads(request.body)
+    except ValueError as error:
+        raise CosmicError(ErrorCode.INVALID_REQUEST) from error
+    if not isinstance(body, dict):
+        raise CosmicError(ErrorCode.INVALID_REQUEST)
+    return body

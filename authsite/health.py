@@ -1,0 +1,54 @@
+"""Whether web, database, broker and worker are there, told apart."""
+
+from __future__ import annotations
+
+import time
+
+from django.core.cache import cache
+from django.db import Error, connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
+
+WORKER_KEYS = "worker:ready:*"
+
+
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:
+    """The web process answers."""
+    return JsonResponse({"web": {"ok": True}})
+
+
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when a capture sent now would be decided; 503, and what is missing, when not."""
+    parts = {"web": {"ok": True}, "database": _database(), "broker": _broker(), "worker": _worker()}
+    return JsonResponse(parts, status=200 if all(part["ok"] for part in parts.values()) else 503)
+
+
+def _database() -> dict[str, object]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        return {"ok": False, "error": type(error).__name__}
+    return {"ok": True, "kind": connection.vendor}
+
+
+def _broker() -> dict[str, object]:
+    try:
+        cache.client.get_client().ping()
+    except (RedisError, OSError) as error:
+        return {"ok": False, "error": type(error).__name__}
+    return {"ok": True}
+
+
+def _worker() -> dict[str, object]:
+    """Workers write a sign of life once their models are warm."""
+    try:
+        seen = [value for value in cache.get_many(cache.keys(WORKER_KEYS)).values() if value]
+    except Exception as error:  # django-redis wraps Redis's errors in its own
+        return {"ok": False, "error": type(error).__name__}
+    if not seen:
+        return {"ok": False, "workers": 0}
+    return {"ok": True, "workers": len(seen), "seconds_since_seen": round(time.time() - max(seen), 1)}

@@ -216,6 +216,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = ENV.capture_max_frames + 10
 # Plain biometrics never touch the disk: uploads stay in memory, and authsite.body_limit refuses what is larger.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = ENV.capture_max_bytes + (1 << 20)
+CSRF_FAILURE_VIEW = "authsite.api_errors.csrf_failed"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0

@@ -19,7 +19,7 @@ from django.db import connection
 from pgvector.django import CosineDistance
 
 from apps.identities.models import GalleryState, ModelVersion, Person, Template
-from apps.identities.services.templates import open_vector
+from apps.identities.sealed_vectors import open_vector
 from apps.identities.vault import Unsealable
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from apps.captures.door import receive
 from apps.captures.models import Purpose
 from apps.captures.services.tickets import issue_ticket
 from apps.errors import CosmicError, ErrorCode
+from apps.identities.serializers import errors
 from apps.verification import serializers
 from apps.verification.models import Capture
 from apps.verification.selectors import capture_of, job_values
@@ -29,12 +30,11 @@ LONGEST_WAIT = 15.0
 POLL_SECONDS = 0.02
 UNFINISHED = (Capture.Status.QUEUED, Capture.Status.RUNNING)
 PREFER = OpenApiParameter(
-    "Prefer", str, OpenApiParameter.HEADER, description="`wait=N`: answer only when decided, or after N seconds (at most 15)"
+    "Prefer",
+    str,
+    OpenApiParameter.HEADER,
+    description="`wait=N`: answer only when decided, or after N seconds (at most 15)",
 )
-
-
-def errors(*codes: int) -> dict[int, type[serializers.ErrorAnswer]]:
-    return dict.fromkeys(codes, serializers.ErrorAnswer)
 
 
 class TicketView(APIView):

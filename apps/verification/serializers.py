@@ -5,18 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from apps.captures.models import Purpose
-from apps.errors import ErrorCode
 from apps.verification.models import Capture, Outcome
-
-
-class ErrorBody(serializers.Serializer):
-    code = serializers.ChoiceField(choices=[code.value for code in ErrorCode])
-    message = serializers.CharField()
-    fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))  # type: ignore[assignment]
-
-
-class ErrorAnswer(serializers.Serializer):
-    error = ErrorBody()
 
 
 class TicketRequest(serializers.Serializer):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 
 from django.db import connection, transaction
@@ -10,9 +9,8 @@ from django.db.models import F
 
 from apps.identities import blobs
 from apps.identities.models import GalleryState, ModelVersion, Person, Sample, Template
-from apps.identities.vault import keyed_digest, seal, unseal
-
-PURPOSE = "templates"
+from apps.identities.sealed_vectors import seal_vector
+from apps.identities.vault import keyed_digest
 
 
 @transaction.atomic
@@ -49,22 +47,12 @@ def store_template(*, sample: Sample, model_version: ModelVersion, vector: Seque
         model_version=model_version,
         defaults={
             "person": sample.person,
-            "sealed_vector": seal(_pack(vector), purpose=PURPOSE, bound_to=_place(sample.pk, model_version.pk)),
+            "sealed_vector": seal_vector(vector, sample_id=sample.pk, model_version_id=model_version.pk),
             "search_vector": searchable(vector) if connection.vendor == "postgresql" else None,
         },
     )
     touch_gallery()
     return template
-
-
-def open_vector(template: Template) -> bytes:
-    """The embedding as little-endian float32 bytes.
-
-    Raises:
-        apps.identities.vault.Unsealable: the row was changed, or belongs elsewhere.
-    """
-    bound_to = _place(template.sample_id, template.model_version_id)
-    return unseal(template.sealed_vector, purpose=PURPOSE, bound_to=bound_to)
 
 
 def searchable(vector: Sequence[float]) -> list[float]:
@@ -82,11 +70,3 @@ def touch_gallery() -> None:
     """Say that templates have changed, so that workers refresh what they hold in memory."""
     GalleryState.objects.get_or_create(pk=1)
     GalleryState.objects.filter(pk=1).update(version=F("version") + 1)
-
-
-def _pack(vector: Sequence[float]) -> bytes:
-    return struct.pack(f"<{len(vector)}f", *(float(value) for value in vector))
-
-
-def _place(sample_id: int, model_version_id: int) -> str:
-    return f"sample:{sample_id}|model:{model_version_id}"

@@ -1,0 +1,70 @@
+"""People, consent, models and the gallery in the admin. Biometrics are never shown here; the sealed fields say nothing."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from apps.identities.models import Consent, GalleryBuild, GalleryState, ModelVersion, Person
+from apps.identities.services.people import erase_person, set_status
+
+
+class ReadOnly(ModelAdmin):
+    def has_add_permission(self, request: HttpRequest, obj=None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
+        return False
+
+
+@admin.register(Person)
+class PersonAdmin(ReadOnly):
+    list_display = ("user", "status", "created_at")
+    list_filter = ("status",)
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    actions = ("suspend", "reinstate", "erase")
+
+    @admin.action(description="Suspend: may not log in")
+    def suspend(self, request: HttpRequest, queryset) -> None:
+        for person in queryset:
+            set_status(person=person, status=Person.Status.SUSPENDED, actor_id=request.user.pk)
+
+    @admin.action(description="Reinstate people who have templates")
+    def reinstate(self, request: HttpRequest, queryset) -> None:
+        for person in queryset.filter(status=Person.Status.SUSPENDED, templates__isnull=False).distinct():
+            set_status(person=person, status=Person.Status.ACTIVE, actor_id=request.user.pk)
+
+    @admin.action(description="Erase with everything biometric (cannot be undone)", permissions=["erase"])
+    def erase(self, request: HttpRequest, queryset) -> None:
+        for person in queryset:
+            erase_person(person=person, actor_id=request.user.pk)
+        messages.success(request, "Erased.")
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnly):
+    list_display = ("person", "version", "given_at", "withdrawn_at")
+    list_select_related = ("person__user",)
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnly):
+    list_display = ("name", "modality", "pack", "width", "licence", "first_seen_at")
+
+
+@admin.register(GalleryBuild)
+class GalleryBuildAdmin(ReadOnly):
+    list_display = ("pack", "status", "done", "total", "created_at", "finished_at")
+
+
+@admin.register(GalleryState)
+class GalleryStateAdmin(ReadOnly):
+    list_display = ("pack", "version")

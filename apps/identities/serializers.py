@@ -1,0 +1,33 @@
+"""What the gallery's API gives, and the shape of errors for the OpenAPI schema."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from apps.errors import ErrorCode
+from apps.identities.models import GalleryBuild
+
+
+class ErrorBody(serializers.Serializer):
+    code = serializers.ChoiceField(choices=[code.value for code in ErrorCode])
+    message = serializers.CharField()
+    fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))  # type: ignore[assignment]
+
+
+class ErrorAnswer(serializers.Serializer):
+    error = ErrorBody()
+
+
+def errors(*codes: int) -> dict[int, type[ErrorAnswer]]:
+    """The error answers of a view, by HTTP status."""
+    return dict.fromkeys(codes, ErrorAnswer)
+
+
+class BuildValues(serializers.ModelSerializer):
+    class Meta:
+        model = GalleryBuild
+        fields = ("id", "pack", "status", "total", "done", "not_carried", "error_code", "created_at", "finished_at")
+
+
+class BuildAnswer(serializers.Serializer):
+    build = BuildValues()

@@ -277,7 +277,7 @@ def _keep_running(child: Child, env: Environment) -> None:
         child.process, child.restart_at = None, now + child.pause
     if child.process is None and now >= child.restart_at:
         with (log_folder(env) / f"{child.name}.log").open("ab") as log:
-            child.process = subprocess.Popen(
+            child.process = subprocess.Popen(  # noqa: S603
                 child.command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         child.started = now

@@ -7,6 +7,7 @@ import json
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
 from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -24,6 +25,7 @@ from apps.captures.door import receive
 from apps.captures.models import Purpose
 from apps.captures.services.tickets import issue_ticket
 from apps.errors import CosmicError, ErrorCode
+from apps.identities.selectors import sample_counts
 from apps.verification.selectors import capture_of, job_values
 from apps.verification.services.answers import take_answer
 from apps.verification.services.grants import use_grant
@@ -44,7 +46,11 @@ def login_page(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("account")
     bound_to(request)  # the session that the websocket and the nonce belong to
-    return render(request, "verification/login.html")
+    context = {
+        "voice_required": "voice" in settings.ENV.required_modalities,
+        "retention_days": settings.ENV.capture_retention_days,
+    }
+    return render(request, "verification/login.html", context)
 
 
 @require_GET
@@ -52,9 +58,12 @@ def login_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def account_page(request: HttpRequest) -> HttpResponse:
     person = getattr(request.user, "person", None)
-    return render(
-        request, "verification/account.html", {"person": person, "second_factor": is_mfa_enabled(request.user)}
-    )
+    context = {
+        "person": person,
+        "samples": sample_counts(person),
+        "second_factor": is_mfa_enabled(request.user),
+    }
+    return render(request, "verification/account.html", context)
 
 
 @require_POST

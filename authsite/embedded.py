@@ -146,7 +146,7 @@ def prepare(env: Environment) -> None:
 
 def list_children(env: Environment) -> list[Child]:
     python = sys.executable
-    web = [python, "-m", "uvicorn", "authsite.asgi:application", "--host", host(env), "--port", str(port(env))]
+    web = [python, "-m", "uvicorn", "authsite.asgi:application", "--host", env.host, "--port", str(env.port)]
     web += [
         "--lifespan",
         "off",
@@ -207,25 +207,17 @@ def log_folder(env: Environment) -> Path:
     return env.state_dir / "log"
 
 
-def host(env: Environment) -> str:
-    return os.environ.get("COSMIC_HOST", "127.0.0.1")
-
-
-def port(env: Environment) -> int:
-    return int(os.environ.get("COSMIC_PORT", "8000"))
-
-
 def address(env: Environment) -> str:
-    return f"http://{host(env)}:{port(env)}"
+    return f"http://{env.host}:{env.port}"
 
 
 def _free_port_needed(env: Environment) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host(env), port(env)))
+            probe.bind((env.host, env.port))
         except OSError as error:
-            raise CannotStart(f"{host(env)}:{port(env)} is in use; choose another with COSMIC_PORT") from error
+            raise CannotStart(f"{env.host}:{env.port} is in use; choose another with COSMIC_PORT") from error
 
 
 def _wait_until_ready(env: Environment) -> None:

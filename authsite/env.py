@@ -18,6 +18,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 class Environment:
     """The configuration of one process. Field names are the variables' names in lower case, less ``COSMIC_``."""
 
+    host: str
+    port: int
     debug: bool
     secret_key: str
     allowed_hosts: list[str]
@@ -59,11 +61,14 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         env.read_env(str(dotenv), recurse=False)
     state_dir = env.path("COSMIC_STATE_DIR", PROJECT / "var")
     share = validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False)
+    port = env.int("COSMIC_PORT", 8000, validate=validate.Range(min=1, max=65535))
     return Environment(
+        host=env.str("COSMIC_HOST", "127.0.0.1"),
+        port=port,
         debug=env.bool("COSMIC_DEBUG", False),
         secret_key=env.str("COSMIC_SECRET_KEY", ""),
         allowed_hosts=env.list("COSMIC_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]),
-        public_url=env.str("COSMIC_PUBLIC_URL", "http://127.0.0.1:8000"),
+        public_url=env.str("COSMIC_PUBLIC_URL", f"http://127.0.0.1:{port}"),
         database_url=env.str("DATABASE_URL", f"sqlite:///{state_dir / 'cosmic.sqlite3'}"),
         redis_url=env.str("REDIS_URL", ""),
         state_dir=state_dir,

@@ -21,7 +21,8 @@ WIDTH, HEIGHT = 640, 480
 FRAME_RATE = 12.0
 SECONDS = 4.0
 BLINK_EVERY = 1.6
-BLINK_FRAMES = (0.5, 0.9, 0.9, 0.5)  # how far the lids come down, frame by frame
+BLINK_TIMES, BLINK_LIDS = (0.0, 0.1, 0.3, 0.4), (0.0, 1.0, 1.0, 0.0)  # seconds; how far the lids come down
+LID_WIDTH, LID_EDGE, LID_HEIGHT = 1.2, 1.2, 5.0  # in half widths and half heights of the eye
 RATE = 16_000
 
 
@@ -45,44 +46,46 @@ def scene(face: Picture, *, scale: float = 1.0) -> Picture:
     return cv2.copyMakeBorder(small, top, bottom, left, right, cv2.BORDER_REFLECT)
 
 
-def blinking_frames(still: Picture, eyes: tuple[Eye, Eye], *, seconds: float = SECONDS, seed: int = 0) -> list[Picture]:
+def blinking_frames(
+    still: Picture, eyes: tuple[Eye, Eye], *, seconds: float = SECONDS, rate: float = FRAME_RATE, seed: int = 0
+) -> list[Picture]:
     """Frames of somebody who holds almost still and blinks every BLINK_EVERY seconds."""
     noise = np.random.default_rng(seed)
-    count = round(seconds * FRAME_RATE)
-    every = round(BLINK_EVERY * FRAME_RATE)
     frames = []
-    for index in range(count):
-        phase = index % every - every // 2
-        closed = BLINK_FRAMES[phase] if 0 <= phase < len(BLINK_FRAMES) else 0.0
-        frames.append(_shaken(lids_down(still, eyes, closed), index, noise))
+    for index in range(round(seconds * rate)):
+        since = (index / rate + BLINK_EVERY / 2) % BLINK_EVERY
+        closed = float(np.interp(since, BLINK_TIMES, BLINK_LIDS, right=0.0))
+        frames.append(_shaken(lids_down(still, eyes, closed), index / rate, noise))
     return frames
 
 
-def still_frames(still: Picture, *, seconds: float = SECONDS, seed: int = 0) -> list[Picture]:
+def still_frames(
+    still: Picture, *, seconds: float = SECONDS, rate: float = FRAME_RATE, seed: int = 0
+) -> list[Picture]:
     """Frames of a photograph held to the camera by a hand that is not quite steady."""
     noise = np.random.default_rng(seed)
-    return [_shaken(still, index, noise) for index in range(round(seconds * FRAME_RATE))]
+    return [_shaken(still, index / rate, noise) for index in range(round(seconds * rate))]
 
 
 def lids_down(picture: Picture, eyes: tuple[Eye, Eye], closed: float) -> Picture:
-    """Pull the skin above and below each eye over it; ``closed`` in [0, 1]."""
+    """Pull the skin above each eye down over it, as an upper lid comes down; ``closed`` in [0, 1]."""
     if closed <= 0:
         return picture
     rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
     source_rows = rows.copy()
     for eye in eyes:
-        across = np.clip(1 - ((columns - eye.x) / (1.5 * eye.half_width)) ** 2, 0, 1)
-        down = (rows - eye.y) / (3.0 * eye.half_height)
-        inside = (np.abs(down) < 1) & (across > 0)
-        # The eye itself shrinks to (1 - closed) of its height; the skin further out is stretched to meet it.
-        power = 1 - 0.75 * closed * across
-        pulled = eye.y + np.sign(down) * np.abs(down) ** power * 3.0 * eye.half_height
-        source_rows[inside] = pulled[inside]
+        arc = np.clip(1 - ((columns - eye.x) / (LID_WIDTH * eye.half_width)) ** 2, 0, 1)
+        brow = eye.y - LID_HEIGHT * eye.half_height
+        lid = eye.y - LID_EDGE * eye.half_height * arc
+        lowered = lid + 2 * LID_EDGE * eye.half_height * arc * closed
+        inside = (rows > brow) & (rows < lowered) & (arc > 0)
+        stretched = brow + (rows - brow) * (lid - brow) / np.maximum(lowered - brow, 1e-3)
+        source_rows[inside] = stretched[inside]
     return cv2.remap(picture, columns, source_rows, cv2.INTER_LINEAR)
 
 
-def _shaken(picture: Picture, index: int, noise: np.random.Generator) -> Picture:
-    shift = np.float32([[1, 0, 1.5 * np.sin(index / 5)], [0, 1, 1.2 * np.cos(index / 7)]])
+def _shaken(picture: Picture, time: float, noise: np.random.Generator) -> Picture:
+    shift = np.float32([[1, 0, 1.5 * np.sin(2.4 * time)], [0, 1, 1.2 * np.cos(1.7 * time)]])
     moved = cv2.warpAffine(picture, shift, (picture.shape[1], picture.shape[0]), borderMode=cv2.BORDER_REFLECT)
     return np.clip(moved + noise.normal(0, 1.5, moved.shape), 0, 255).astype(np.uint8)
 

@@ -133,7 +133,10 @@ async function finished(job, statusUrl) {
   jobProgress.hidden = true;
   const good = job.status === "done";
   tell(good ? `You are enrolled: ${job.accepted} samples were stored.` : job.message, good ? "good" : "bad", job.refusals);
-  if (good) scanner.stop();
+  if (!good) return;
+  scanner.stop();
+  form.hidden = true;
+  root.querySelector("[data-after]").hidden = false;
 }
 
 function tell(words, kind, refusals = []) {

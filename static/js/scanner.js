@@ -30,19 +30,20 @@ export class Scanner {
     this.timer = setInterval(() => this.preview(), PREVIEW_EVERY);
   }
 
-  stop() {
+  stop(words = "The camera is off.") {
     this.on = false;
     clearInterval(this.timer);
     this.socket?.close();
     this.video.srcObject?.getTracks().forEach((track) => track.stop());
     this.video.srcObject = null;
     this.box.hidden = true;
+    this.note.textContent = words;
+    this.note.hidden = false;
+    this.hint("");
   }
 
   lost() {
-    this.stop();
-    this.note.textContent = "The camera stopped. Reload the page to try again.";
-    this.note.hidden = false;
+    this.stop("The camera stopped. Reload the page to try again.");
   }
 
   hint(words) {

@@ -120,7 +120,7 @@ def locate(name: str, places: Places) -> Path:
 
     Raises:
         ModelMissing: it is nowhere; the message says how to get it.
-        WrongHash: the pip package or the download holds another file under its name.
+        WrongHash: the package, the operator's folder or the downloads hold only another file under its name.
     """
     entry = models()[name]
     if entry.package:
@@ -132,6 +132,8 @@ def locate(name: str, places: Places) -> Path:
         path = find_by_hash(places.models_dir, entry)
         if path is not None:
             return path
+        for namesake in places.models_dir.rglob(entry.file):
+            verify(namesake, entry)
     downloaded = places.downloads / entry.file
     if downloaded.is_file():
         verify(downloaded, entry)

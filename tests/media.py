@@ -59,9 +59,7 @@ def blinking_frames(
     return frames
 
 
-def still_frames(
-    still: Picture, *, seconds: float = SECONDS, rate: float = FRAME_RATE, seed: int = 0
-) -> list[Picture]:
+def still_frames(still: Picture, *, seconds: float = SECONDS, rate: float = FRAME_RATE, seed: int = 0) -> list[Picture]:
     """Frames of a photograph held to the camera by a hand that is not quite steady."""
     noise = np.random.default_rng(seed)
     return [_shaken(still, index / rate, noise) for index in range(round(seconds * rate))]

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from apps.captures.bundle import Bundle
 from apps.identities.services.gallery import answering_pack
+from models.registry import Places
 from worker import runtime
 from worker.cascade.decode import decode_audio, decode_image
 from worker.cascade.embed import SampleEmbedding, embed_sample
@@ -32,6 +33,11 @@ def engines(pack: str | None = None) -> Engines:
     """
     _configure_runtime()
     return runtime.get(pack or answering_pack(settings.ENV.pack))
+
+
+def places() -> Places:
+    """Where this process looks for weights."""
+    return Places(models_dir=settings.ENV.models_dir, state_dir=settings.ENV.state_dir)
 
 
 @cache

@@ -1,18 +1,56 @@
-# `make test` installs what it needs, then runs lint and the suite.
+# `make up` starts everything on this machine; `make test` checks everything. Both install what they need first.
 VENV ?= .venv
 PYTHON ?= python3.11
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: test lint install
+.PHONY: up down status logs test lint format bench browser
 
-install: $(VENV)/.stamp
+up: $(INSTALLED)
+	@$(BIN)/python -m authsite.embedded start
 
-$(VENV)/.stamp: requirements.txt requirements-dev.txt
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet -r requirements.txt -r requirements-dev.txt
-	touch $@
+down: $(INSTALLED)
+	@$(BIN)/python -m authsite.embedded stop
 
-lint: install
-	$(VENV)/bin/ruff check .
+status: $(INSTALLED)
+	@$(BIN)/python -m authsite.embedded status
 
-test: install lint
-	$(VENV)/bin/python -m pytest
+logs:
+	@tail -n 50 -F $${COSMIC_STATE_DIR:-var}/log/*.log
+
+test: $(INSTALLED_DEV) browser lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(INSTALLED_DEV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Longer than the tests: figures for docs/benchmarks.md, ratios taken in one run.
+bench: $(INSTALLED_DEV)
+	$(BIN)/python manage.py bench
+
+# The browser tests drive Debian's Chromium; without it they are skipped and say so.
+browser:
+	@command -v chromium >/dev/null || { \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
+	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "Chromium is missing and could not be installed: the browser tests will be skipped"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { echo "Python 3.11 with venv is needed: apt install python3.11 python3.11-venv"; exit 1; }
+
+$(INSTALLED): requirements.txt requirements-no-deps.txt constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt -r requirements-dev.txt
+	@touch $@

@@ -20,7 +20,10 @@ FORM_OVERHEAD = 1 << 18  # field names and boundaries around the files
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(http, most=settings.ENV.capture_max_bytes + FORM_OVERHEAD),
+        "http": BodyLimit(
+            http,  # type: ignore[arg-type]  # Django types its scope more narrowly
+            most=settings.ENV.capture_max_bytes + FORM_OVERHEAD,
+        ),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(TokenAuth(URLRouter(websocket_urlpatterns)))),
     }
 )

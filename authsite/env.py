@@ -61,6 +61,7 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         env.read_env(str(dotenv), recurse=False)
     state_dir = env.path("COSMIC_STATE_DIR", PROJECT / "var")
     share = validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False)
+    models_dir = env.str("COSMIC_MODELS_DIR", "")
     port = env.int("COSMIC_PORT", 8000, validate=validate.Range(min=1, max=65535))
     return Environment(
         host=env.str("COSMIC_HOST", "127.0.0.1"),
@@ -74,7 +75,7 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         state_dir=state_dir,
         master_key=env.str("COSMIC_MASTER_KEY", ""),
         master_key_file=env.path("COSMIC_MASTER_KEY_FILE", state_dir / "keys" / "master.key"),
-        models_dir=env.path("COSMIC_MODELS_DIR", None),
+        models_dir=Path(models_dir) if models_dir else None,
         pack=env.str("COSMIC_PACK", "builtin"),
         threads=env.int("COSMIC_THREADS", 2, validate=validate.Range(min=1, max=64)),
         providers=env.list("COSMIC_ONNX_PROVIDERS", ["CPUExecutionProvider"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from django.core.cache import cache
 from django.db import Error, connection
@@ -22,11 +23,16 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when a capture sent now would be decided; 503, and what is missing, when not."""
-    parts = {"web": {"ok": True}, "database": _database(), "broker": _broker(), "worker": _worker()}
+    parts: dict[str, dict[str, Any]] = {
+        "web": {"ok": True},
+        "database": _database(),
+        "broker": _broker(),
+        "worker": _worker(),
+    }
     return JsonResponse(parts, status=200 if all(part["ok"] for part in parts.values()) else 503)
 
 
-def _database() -> dict[str, object]:
+def _database() -> dict[str, Any]:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -35,18 +41,19 @@ def _database() -> dict[str, object]:
     return {"ok": True, "kind": connection.vendor}
 
 
-def _broker() -> dict[str, object]:
+def _broker() -> dict[str, Any]:
     try:
-        cache.client.get_client().ping()
+        cache.client.get_client().ping()  # type: ignore[attr-defined]
     except (RedisError, OSError) as error:
         return {"ok": False, "error": type(error).__name__}
     return {"ok": True}
 
 
-def _worker() -> dict[str, object]:
+def _worker() -> dict[str, Any]:
     """Workers write a sign of life once their models are warm."""
     try:
-        seen = [value for value in cache.get_many(cache.keys(WORKER_KEYS)).values() if value]
+        keys = cache.keys(WORKER_KEYS)  # type: ignore[attr-defined]
+        seen = [value for value in cache.get_many(keys).values() if value]
     except Exception as error:  # django-redis wraps Redis's errors in its own
         return {"ok": False, "error": type(error).__name__}
     if not seen:

@@ -14,6 +14,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from models.errors import ModelMissing, WrongHash
 
@@ -173,7 +174,7 @@ def sha256_of(path: Path) -> str:
     return _sha256(path, status.st_size, status.st_mtime_ns)
 
 
-def calibration_values(name: str, places: Places) -> dict[str, object]:
+def calibration_values(name: str, places: Places) -> dict[str, Any]:
     """What ``manage.py calibrate`` has stored for model ``name``: the operator's own before the one that ships.
 
     Raises:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
@@ -107,7 +108,7 @@ def read_video(path: Path) -> tuple[tuple[Image, ...], tuple[float, ...]]:
         if not more:
             break
         if index % step == 0:
-            frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+            frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False))
             times.append(index / rate)
         index += 1
     video.release()

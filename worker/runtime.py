@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def cards(pack_name: str) -> list[ModelCard]:
 def card(name: str, modality: str, pack_name: str, places: Places, *, calibrated: bool = True) -> ModelCard:
     """What is known of model ``name``; ``calibrated=False`` is for the command that makes the calibration."""
     entry = models()[name]
-    values = calibration_values(name, places) if calibrated else {}
+    values: dict[str, Any] = calibration_values(name, places) if calibrated else {}
     calibration = Calibration(
         name=str(values.get("name", "none")),
         slope=float(values.get("slope", 0.0)),

@@ -16,8 +16,8 @@ def bound_to(request: HttpRequest) -> str:
     return session_binding(request.session.session_key)
 
 
-def session_binding(session_key: str) -> str:
-    return _digest(f"session:{session_key}")
+def session_binding(session_key: str | None) -> str:
+    return _digest(f"session:{session_key or 'none'}")
 
 
 def account_binding(user_id: object) -> str:

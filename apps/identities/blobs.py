@@ -31,3 +31,8 @@ def erase(name: str) -> None:
     """Delete; silent when it is gone already."""
     if name:
         storages["sealed"].delete(name)
+
+
+def erase_all(names: list[str]) -> None:
+    for name in names:
+        erase(name)

@@ -168,7 +168,7 @@ def _search_database(version: ModelVersion, probe: np.ndarray, limit: int) -> li
 
     found = (
         _active_templates(version)
-        .order_by(CosineDistance("search_vector", rotated(probe)))
+        .order_by(CosineDistance("search_vector", rotated(probe.tolist())))
         .values_list("person_id", flat=True)[: limit * CANDIDATES_PER_RESULT]
     )
     references = _references_of(version, list(dict.fromkeys(found)))

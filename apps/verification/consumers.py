@@ -41,7 +41,9 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
             await self.channel_layer.group_discard(group_of(self.capture), self.channel_name)
 
     async def capture_changed(self, event: dict) -> None:
-        job = await self._values()
+        if self.capture is None:
+            return
+        job = await self._values(self.capture)
         await self.send_json({"type": "job", "job": job})
 
     @database_sync_to_async
@@ -49,9 +51,9 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
         return capture_of(public_id=self.scope["url_route"]["kwargs"]["public_id"], bound_to=_binding(self.scope))
 
     @database_sync_to_async
-    def _values(self) -> dict[str, object]:
-        self.capture.refresh_from_db()
-        return job_values(self.capture, full=self.scope["user"].is_staff)
+    def _values(self, capture: Capture) -> dict[str, object]:
+        capture.refresh_from_db()
+        return job_values(capture, full=self.scope["user"].is_staff)
 
 
 class PreviewConsumer(AsyncJsonWebsocketConsumer):

@@ -31,12 +31,12 @@ def decode_image(data: bytes) -> Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-            picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
-            width, height = picture.size
+            opened = Pillow.open(io.BytesIO(data), formats=FORMATS)
+            width, height = opened.size
             if width * height > MOST_PIXELS or min(width, height) < SMALLEST_SIDE:
                 raise CaptureUnusable(Reason.IMAGE_UNREADABLE)
-            picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-            picture = ImageOps.exif_transpose(picture).convert("RGB")
+            opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
     except OSError as error:
         truncated = not isinstance(error, UnidentifiedImageError) and "truncated" in str(error).lower()
         raise CaptureUnusable(Reason.IMAGE_TRUNCATED if truncated else Reason.IMAGE_UNREADABLE) from error

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.cascade.types import Modality, StageResult
+from worker.cascade.types import StageResult
 from worker.engines.types import Vector
 
 Observe = Callable[[StageResult], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    person_id: int
-    similarity: float  # cosine
+class Neighbour(Protocol):
+    """A person and the cosine of their reference to the probe."""
+
+    @property
+    def person_id(self) -> int: ...
+
+    @property
+    def similarity(self) -> float: ...
 
 
 class Gallery(Protocol):
@@ -27,11 +30,11 @@ class Gallery(Protocol):
     A person's reference is the mean of their templates, scaled to unit norm; that is what calibrations are made on.
     """
 
-    def references(self, modality: Modality, person_ids: list[int]) -> dict[int, NDArray[np.float32]]:
+    def references(self, modality: str, person_ids: list[int]) -> dict[int, NDArray[np.float32]]:
         """Unit references (width,) by person; people without one are absent."""
 
-    def search(self, modality: Modality, probe: Vector, limit: int) -> list[Neighbour]:
+    def search(self, modality: str, probe: Vector, limit: int) -> Sequence[Neighbour]:
         """The nearest people by cosine, best first, at most ``limit``."""
 
-    def size(self, modality: Modality) -> int:
+    def size(self, modality: str) -> int:
         """How many people have a reference."""

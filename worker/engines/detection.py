@@ -72,7 +72,8 @@ class YuNetDetector:
         faces = []
         for row in rows if rows is not None else []:
             values = row[:14] / scale
-            box = tuple(float(value) for value in values[:4])
+            left, top, across, down = (float(value) for value in values[:4])
+            box = (left, top, across, down)
             faces.append(
                 DetectedFace(box=box, points=values[4:].reshape(5, 2).astype(np.float32), score=float(row[14]))
             )

@@ -49,4 +49,4 @@ def crop_around(image: Image, box: tuple[float, float, float, float], sides: flo
     x = min(max(left + across / 2 - crop_width / 2, 0), width - 1 - crop_width)
     y = min(max(top + down / 2 - crop_height / 2, 0), height - 1 - crop_height)
     piece = image[int(y) : int(y + crop_height) + 1, int(x) : int(x + crop_width) + 1]
-    return cv2.resize(piece, (SIZE, SIZE))
+    return cv2.resize(piece, (SIZE, SIZE)).astype(np.uint8, copy=False)

@@ -27,7 +27,7 @@ class MediaPipeMesh:
             return None
         scale = min(1.0, LONGEST_SIDE / max(crop.shape[:2]))
         if scale < 1.0:
-            crop = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            crop = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         with self._lock:
             found = self._graph.process(np.ascontiguousarray(crop)).multi_face_landmarks
         if not found:

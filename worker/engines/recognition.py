@@ -90,7 +90,7 @@ def aligned(image: Image, points: NDArray[np.float32]) -> Image:
     sine = (from_[:, 0] * to[:, 1] - from_[:, 1] * to[:, 0]).sum() / spread
     turn = np.array([[cosine, -sine], [sine, cosine]])
     matrix = np.hstack([turn, (target_mean - turn @ source_mean)[:, None]])
-    return cv2.warpAffine(image, matrix, (ALIGNED_SIZE, ALIGNED_SIZE), borderValue=0.0)
+    return cv2.warpAffine(image, matrix, (ALIGNED_SIZE, ALIGNED_SIZE), borderValue=0.0).astype(np.uint8, copy=False)
 
 
 def _unit(vector: NDArray[np.float32]) -> Vector:

@@ -100,5 +100,5 @@ def _stand_in_for_torchaudio() -> None:
         return
     module = types.ModuleType("torchaudio")
     module.__spec__ = importlib.machinery.ModuleSpec("torchaudio", loader=None)
-    module.__version__ = "0.0"
+    module.__version__ = "0.0"  # type: ignore[attr-defined]
     sys.modules["torchaudio"] = module

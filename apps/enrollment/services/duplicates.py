@@ -102,4 +102,4 @@ def _turn_away(person: Person, *, actor_id: object) -> None:
     person.enrolments.filter(status=EnrolmentJob.Status.IN_REVIEW).update(
         status=EnrolmentJob.Status.REFUSED, error_code=ErrorCode.POSSIBLE_DUPLICATE
     )
-    transaction.on_commit(lambda: [blobs.erase(name) for name in names])
+    transaction.on_commit(lambda: blobs.erase_all(names))

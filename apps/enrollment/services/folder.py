@@ -41,7 +41,7 @@ def enrol_folder(
     embed: Embed,
     llr: LogLikelihoodRatio,
     actor_id: object,
-    on_done: Callable[[FolderReport], None],
+    on_done: Callable[[FolderReport], object],
 ) -> list[FolderReport]:
     """Enrol each folder as the person it is named after; ``on_done`` hears of each one."""
     reports = []

@@ -36,9 +36,16 @@ MOST_KEPT = {Modality.FACE: 5, Modality.VOICE: 5}  # of one job, the best
 
 
 class Embedding(Protocol):
-    vector: np.ndarray
-    quality: dict[str, float]
-    score: float
+    """What an embedded sample is to enrolment; the worker's own type fits it."""
+
+    @property
+    def vector(self) -> np.ndarray: ...
+
+    @property
+    def quality(self) -> dict[str, float]: ...
+
+    @property
+    def score(self) -> float: ...
 
 
 Embed = Callable[[str, bytes], Embedding]

@@ -43,4 +43,4 @@ def withdraw_consent(*, person: Person, actor_id: object) -> None:
         person.status = Person.Status.INVITED
         touch_gallery()
         record_event(action="consent.withdrawn", actor_id=actor_id, subject_id=person.public_id)
-        transaction.on_commit(lambda: [blobs.erase(name) for name in names])
+        transaction.on_commit(lambda: blobs.erase_all(names))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from django.db import transaction
 from django.db.models import F
@@ -20,12 +20,18 @@ from apps.identities import blobs
 from apps.identities.models import GalleryBuild, GalleryState, ModelVersion, Person, Sample, Template
 from apps.identities.services.templates import store_template
 
+if TYPE_CHECKING:
+    import numpy as np
+
 BATCH = 20
 STALLED_AFTER = timedelta(minutes=10)
 
 
 class Embedding(Protocol):
-    vector: list[float]
+    """What an embedded sample is to a rebuild; the worker's own type fits it."""
+
+    @property
+    def vector(self) -> np.ndarray: ...
 
 
 def answering_pack(configured: str) -> str:
@@ -81,7 +87,7 @@ def rebuild_step(build_id: int, embed: Callable[[str, bytes], Embedding]) -> boo
             code = reason.value if reason is not None else ErrorCode.INTERNAL.value
             build.not_carried.append({"sample": sample.pk, "person": str(sample.person.public_id), "code": code})
             continue
-        store_template(sample=sample, model_version=versions[sample.modality], vector=embedding.vector)
+        store_template(sample=sample, model_version=versions[sample.modality], vector=embedding.vector.tolist())
     build.done += len(remaining)
     build.status = GalleryBuild.Status.RUNNING
     build.heartbeat_at = timezone.now()

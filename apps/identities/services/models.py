@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from apps.identities.models import ModelVersion
 
 
 @transaction.atomic
-def sync_model_versions(*, cards: list[dict[str, object]]) -> None:
+def sync_model_versions(*, cards: list[dict[str, Any]]) -> None:
     """Write a row for each model, or bring its calibration up to date.
 
     Arguments:

@@ -56,7 +56,7 @@ def erase_person(*, person: Person, actor_id: object) -> None:
         record_event(action="person.erased", actor_id=actor_id, subject_id=person.public_id)
         person.user.delete()
         touch_gallery()
-        transaction.on_commit(lambda: [blobs.erase(name) for name in names])
+        transaction.on_commit(lambda: blobs.erase_all(names))
 
 
 def _check_name(username: str) -> None:

@@ -57,7 +57,7 @@ def record_decision(*, capture: Capture, verdict: VerdictData) -> Decision | Non
             return Decision.objects.filter(capture=capture).first()
         person = _person_who_may(verdict.person_id)
         question = any_question(person) if person and verdict.borderline else None
-        if person is not None and question is not None:
+        if person is not None and question is not None and verdict.posterior is not None:
             CognitiveChallenge.objects.create(
                 capture=capture,
                 question=question,
@@ -132,6 +132,8 @@ def _count(key: str, outcome: str, reason: str) -> None:
 
 
 def _person_who_may(person_id: int | None) -> Person | None:
+    if person_id is None:
+        return None
     return Person.objects.filter(pk=person_id, status=Person.Status.ACTIVE, user__is_active=True).first()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -16,7 +17,7 @@ def group_of(capture: Capture) -> str:
     return f"capture.{capture.public_id.hex}"
 
 
-def publish_stage(capture: Capture, position: int, values: dict[str, object]) -> None:
+def publish_stage(capture: Capture, position: int, values: dict[str, Any]) -> None:
     """Store what a stage found and tell the watchers that there is news.
 
     Arguments:

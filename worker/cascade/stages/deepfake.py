@@ -28,8 +28,8 @@ class DeepfakeStage:
         if not context.policy.deepfake_required:
             return StageResult(NAME, StageOutcome.NOT_REQUIRED, evidence={"checked": []})
         if not context.views:
-            evidence = {"modality": Modality.FACE.value}
-            return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.MODALITY_MISSING, evidence=evidence)
+            missing = {"modality": Modality.FACE.value}
+            return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.MODALITY_MISSING, evidence=missing)
         picked = np.linspace(0, len(context.views) - 1, min(FRAMES, len(context.views))).round().astype(int)
         cues = [
             consistency_cues(grey_crop(context.sample.frames[view.frame], view.face, sides=2.0, size=SIZE))

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         people = people_in(folder)
         with tqdm(total=len(people), unit="person", disable=None) as bar:
             reports = enrol_folder(
-                folders=people, embed=embed, llr=llr, actor_id="command_line", on_done=lambda _: bar.update()
+                folders=people, embed=embed, llr=llr, actor_id="command_line", on_done=lambda _: bar.update(1)
             )
         self._print(reports)
 

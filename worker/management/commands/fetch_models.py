@@ -83,7 +83,7 @@ class Command(BaseCommand):
             active = " (active)" if pack.name == settings.ENV.pack else ""
             models = "\n".join(f"{entry.name} ({entry.licence})" for entry in entries)
             table.add_row(pack.name + active, pack.description, models, f"{here} of {len(entries)}")
-        Console(file=self.stdout).print(table)
+        Console().print(table)
 
 
 def at_hand(entry: ModelEntry, places: Places) -> bool:

@@ -1,0 +1,72 @@
+"""Fixtures that many tests share. Whatever a test needs of Redis, models or a whole deployment is real."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+from django.core.cache import cache
+
+from authsite import embedded, embedded_redis
+from tests.deployment import Deployment
+from tests.environment import SHARED
+from worker import wiring
+from worker.engines.types import Engines
+
+
+@pytest.fixture(scope="session", autouse=True)
+def redis_server() -> Iterator[None]:
+    """The Redis that a deployment starts, for the tests that run in this process."""
+    process = subprocess.Popen(embedded.redis_command(settings.ENV))
+    socket = embedded_redis.socket_path(settings.STATE_DIR)
+    deadline = time.monotonic() + 10
+    while not socket.exists():
+        assert time.monotonic() < deadline, "Redis did not start"
+        time.sleep(0.02)
+    yield
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(autouse=True)
+def empty_redis(redis_server: None) -> None:
+    cache.client.get_client().flushdb()
+
+
+@pytest.fixture
+def stopped_redis(settings, tmp_path: Path) -> None:
+    """Nobody listens where Redis should be."""
+    dead = f"unix://{tmp_path}/nobody.sock"
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": dead}}
+    settings.CELERY_BROKER_URL = embedded_redis.celery_url(dead)
+    with pytest.raises((redis.ConnectionError, Exception)):
+        redis.Redis.from_url(dead).ping()
+
+
+@pytest.fixture(scope="session")
+def engines(redis_server: None) -> Engines:
+    """The built-in pack, loaded and warm."""
+    wiring._configure_runtime()
+    return wiring.runtime.get("builtin")
+
+
+@pytest.fixture(scope="session")
+def cosmic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A whole deployment, as ``make up`` starts it: Redis, web server, worker and clock."""
+    deployment = Deployment(tmp_path_factory.mktemp("cosmic"))
+    deployment.start()
+    yield deployment
+    deployment.stop()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Models and data beside the project."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not there (set COSMIC_SHARED)")
+    return SHARED

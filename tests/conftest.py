@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 from django.conf import settings
 from django.core.cache import cache
 
+from apps.identities import gallery
 from authsite import embedded, embedded_redis
 from tests.deployment import Deployment
 from tests.environment import SHARED
@@ -38,14 +38,10 @@ def empty_redis(redis_server: None) -> None:
     cache.client.get_client().flushdb()
 
 
-@pytest.fixture
-def stopped_redis(settings, tmp_path: Path) -> None:
-    """Nobody listens where Redis should be."""
-    dead = f"unix://{tmp_path}/nobody.sock"
-    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": dead}}
-    settings.CELERY_BROKER_URL = embedded_redis.celery_url(dead)
-    with pytest.raises((redis.ConnectionError, Exception)):
-        redis.Redis.from_url(dead).ping()
+@pytest.fixture(autouse=True)
+def forgotten_matrices() -> None:
+    """What a worker keeps in memory belongs to the database of one test."""
+    gallery._matrices.clear()
 
 
 @pytest.fixture(scope="session")

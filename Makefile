@@ -21,6 +21,7 @@ logs:
 
 test: $(INSTALLED_DEV) browser lint
 	$(BIN)/python -m pytest
+	$(BIN)/python -m tests.on_postgresql -q
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .

@@ -1,0 +1,187 @@
+"""Who may enrol, what becomes of a job, and who is found to be here already."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.captures.bundle import Bundle
+from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
+from apps.enrollment.services.duplicates import decide_duplicate
+from apps.enrollment.services.invitations import invite, open_invitation
+from apps.enrollment.services.start import start_enrolment
+from apps.enrollment.services.work_off import work_off
+from apps.errors import CosmicError
+from apps.identities.models import GalleryState, Person
+from tests.factories import ConsentFactory, ModelVersionFactory, PersonFactory, direction, enrolled
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+class Embedded:
+    quality: dict[str, float] = {}
+    score = 1.0
+
+    def __init__(self, vector: np.ndarray) -> None:
+        self.vector = vector
+
+
+def embed(modality: str, content: bytes) -> Embedded:
+    """The seed of the face is the content."""
+    noise = 0.02 * direction(int(content[-4:]) + 500)
+    vector = direction(int(content[:4])) + noise
+    return Embedded((vector / np.linalg.norm(vector)).astype(np.float32))
+
+
+def llr(modality: str, cosine: float) -> float:
+    return 50 * cosine - 30
+
+
+@pytest.fixture(autouse=True)
+def version():
+    GalleryState.objects.create(pk=1, pack="builtin")
+    ModelVersionFactory(modality="voice", name="resemblyzer", width=256, sha256="3" * 64)
+    return ModelVersionFactory()
+
+
+@pytest.fixture
+def newcomer() -> Person:
+    person = PersonFactory(status=Person.Status.INVITED)
+    ConsentFactory(person=person)
+    return person
+
+
+def faces(*seeds: int) -> Bundle:
+    return Bundle(frames=[f"{seed:04d}{index:04d}".encode() for index, seed in enumerate(seeds)])
+
+
+def job_for(person: Person, bundle: Bundle) -> EnrolmentJob:
+    job = start_enrolment(person=person, bundle=bundle, source="rest", actor_id="test", dispatched=False)
+    work_off(str(job.public_id), embed, llr)
+    job.refresh_from_db()
+    person.refresh_from_db()
+    return job
+
+
+def test_samples_become_templates_and_the_person_may_log_in(newcomer):
+    job = job_for(newcomer, faces(1, 1, 1))
+
+    assert (job.status, job.accepted, job.done, job.total) == ("done", 3, 3, 3)
+    assert newcomer.status == Person.Status.ACTIVE
+    assert newcomer.templates.count() == 3
+    assert job.blob == ""
+
+
+def test_a_stranger_among_the_samples_is_left_out(newcomer):
+    job = job_for(newcomer, faces(1, 1, 9, 1))
+
+    assert (job.status, job.accepted) == ("done", 3)
+    assert job.refusals == [{"file": "picture 3", "code": "no_match"}]
+
+
+def test_later_samples_have_to_match_the_earlier_ones(newcomer):
+    job_for(newcomer, faces(1, 1))
+
+    job = job_for(newcomer, faces(9, 9))
+
+    assert (job.status, job.error_code) == ("refused", "nothing_usable")
+    assert newcomer.templates.count() == 2
+
+
+def test_the_same_samples_twice_are_kept_once(newcomer):
+    job_for(newcomer, faces(1, 1))
+
+    assert job_for(newcomer, faces(1, 1)).accepted == 0
+    assert newcomer.templates.count() == 2
+
+
+def test_without_consent_nothing_starts():
+    with pytest.raises(CosmicError) as refused:
+        start_enrolment(person=PersonFactory(), bundle=faces(1), source="rest", actor_id="test", dispatched=False)
+    assert refused.value.code == "consent_missing"
+
+
+def test_somebody_already_here_is_put_to_an_operator(newcomer, version):
+    known = enrolled(version, [direction(1)])
+
+    job = job_for(newcomer, faces(1, 1))
+
+    assert (job.status, job.error_code) == ("in_review", "possible_duplicate")
+    assert newcomer.status == Person.Status.IN_REVIEW
+    assert DuplicateCase.objects.get().resembles == known
+
+
+def test_different_people_are_let_in_by_the_operator(newcomer, version):
+    enrolled(version, [direction(1)])
+    job = job_for(newcomer, faces(1, 1))
+
+    decide_duplicate(case=DuplicateCase.objects.get(), same=False, note="twins", actor_id="test")
+
+    newcomer.refresh_from_db()
+    job.refresh_from_db()
+    assert (newcomer.status, job.status) == (Person.Status.ACTIVE, "done")
+
+
+def test_the_same_person_is_turned_away_and_forgotten(newcomer, version):
+    enrolled(version, [direction(1)])
+    job_for(newcomer, faces(1, 1))
+    case = DuplicateCase.objects.get()
+
+    decide_duplicate(case=case, same=True, note="", actor_id="test")
+
+    newcomer.refresh_from_db()
+    assert newcomer.status == Person.Status.SUSPENDED
+    assert not newcomer.samples.exists()
+    with pytest.raises(CosmicError):
+        decide_duplicate(case=case, same=False, note="", actor_id="test")
+
+
+def test_two_enrolments_at_once_are_refused(newcomer):
+    start_enrolment(person=newcomer, bundle=faces(1), source="rest", actor_id="test", dispatched=False)
+
+    with pytest.raises(CosmicError) as refused:
+        start_enrolment(person=newcomer, bundle=faces(1), source="rest", actor_id="test", dispatched=False)
+    assert refused.value.code == "already_enrolled"
+
+
+def test_a_failed_enrolment_leaves_the_invitation_good(newcomer):
+    _, address = invite(person=newcomer, actor_id="test")
+    token = address.rstrip("/").rsplit("/", 1)[1]
+
+    job_for(newcomer, Bundle(frames=[b"broken"]))
+    assert open_invitation(token).person == newcomer
+    job_for(newcomer, faces(1))
+
+    with pytest.raises(CosmicError) as refused:
+        open_invitation(token)
+    assert refused.value.code == "invitation_invalid"
+
+
+def test_an_invitation_runs_out_and_a_new_one_replaces_it(newcomer):
+    _, first = invite(person=newcomer, actor_id="test")
+    _, second = invite(person=newcomer, actor_id="test")
+    tokens = [address.rstrip("/").rsplit("/", 1)[1] for address in (first, second)]
+
+    with pytest.raises(CosmicError):
+        open_invitation(tokens[0])
+    Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    with pytest.raises(CosmicError):
+        open_invitation(tokens[1])
+
+
+@pytest.mark.parametrize("path", ["/enrol/", "/enrol/made-up-token/"])
+def test_a_stranger_gets_no_enrolment_page(client: Client, path: str):
+    answer = client.get(path, headers={"Accept": "text/html"})
+
+    assert answer.status_code in (302, 404)
+    assert b"consent" not in answer.content
+
+
+@pytest.mark.parametrize("path", ["/enrol/submit", "/enrol/ticket", "/enrol/made-up-token/submit"])
+def test_a_stranger_can_send_no_enrolment(client: Client, path: str):
+    assert client.post(path).status_code in (302, 404)
+    assert not EnrolmentJob.objects.exists()

@@ -6,12 +6,14 @@ A file named ``.env`` beside ``manage.py`` is read first; real variables win ove
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from environs import Env, validate
+from environs import Env, EnvError, validate
 
 PROJECT = Path(__file__).resolve().parent.parent
+MODALITIES = {"face", "voice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
     share = validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False)
     models_dir = env.str("COSMIC_MODELS_DIR", "")
     port = env.int("COSMIC_PORT", 8000, validate=validate.Range(min=1, max=65535))
-    return Environment(
+    environment = Environment(
         host=env.str("COSMIC_HOST", "127.0.0.1"),
         port=port,
         debug=env.bool("COSMIC_DEBUG", False),
@@ -95,3 +97,18 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         groq_model=env.str("GROQ_MODEL", "llama-3.1-8b-instant"),
         log_level=env.str("COSMIC_LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
     )
+    _check(environment)
+    return environment
+
+
+def _check(env: Environment) -> None:
+    """What a single variable cannot say of itself."""
+    if env.confidence_low > env.confidence_high:
+        raise EnvError("COSMIC_CONFIDENCE_LOW must not lie above COSMIC_CONFIDENCE_HIGH")
+    if not env.required_modalities or not set(env.required_modalities) <= MODALITIES:
+        raise EnvError(f"COSMIC_REQUIRED_MODALITIES must name some of {', '.join(sorted(MODALITIES))}")
+    for proxy in env.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise EnvError(f"COSMIC_TRUSTED_PROXIES: {error}") from error

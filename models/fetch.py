@@ -83,7 +83,7 @@ def _download(url: str, part: Path, size: int, progress: Progress) -> None:
         have = 0
     if size and have == size:
         return
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
         with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=TIMEOUT) as answer:
             if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -94,7 +94,7 @@ def _download(url: str, part: Path, size: int, progress: Progress) -> None:
             have = have if goes_on else 0
             total = size or have + int(answer.headers.get("Content-Length", 0))
             with part.open("ab" if goes_on else "wb") as file:
-                for block in answer.iter_bytes(BLOCK):
+                for block in answer.iter_raw():  # as it comes: what has arrived before a cut is kept
                     file.write(block)
                     have += len(block)
                     progress(have, total)

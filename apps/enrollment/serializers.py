@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from apps.enrollment.models import EnrolmentJob
+from apps.identities.serializers import Text
 
 
 class EnrolRequest(serializers.Serializer):
@@ -42,7 +43,7 @@ class EnrolmentAnswer(serializers.Serializer):
 
 
 class InvitationRequest(serializers.Serializer):
-    username = serializers.CharField(max_length=150)
+    username = Text(max_length=150)
 
 
 class InvitationAnswer(serializers.Serializer):

@@ -8,6 +8,15 @@ from apps.errors import ErrorCode
 from apps.identities.models import GalleryBuild
 
 
+class Text(serializers.CharField):
+    """Text and nothing else; Django REST framework would make text of a number."""
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class ErrorBody(serializers.Serializer):
     code = serializers.ChoiceField(choices=[code.value for code in ErrorCode])
     message = serializers.CharField()

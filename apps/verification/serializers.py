@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from apps.captures.models import Purpose
+from apps.identities.serializers import Text
 from apps.verification.models import Capture, Outcome
 
 
@@ -31,7 +32,7 @@ class VerifyRequest(CaptureRequest):
 
 
 class AnswerRequest(serializers.Serializer):
-    answer = serializers.CharField(max_length=100)
+    answer = Text(max_length=100)
 
 
 class Stage(serializers.Serializer):

@@ -15,10 +15,10 @@ from worker.cascade.types import Modality, Reason, StageOutcome, StageResult
 
 NAME = "deepfake"
 FRAMES = 3
-# Limits that 99.5 % of the LFW development faces keep (see docs/decisions/0004-gates-for-now.md).
-LARGEST_NOISE_RATIO = 2.0
-SMALLEST_NOISE_RATIO = -2.2
-LARGEST_GRID = 8.0
+# Outside what 99.5 % of each measured set of bona fide pictures show (docs/decisions/0004-gates-for-now.md).
+LARGEST_NOISE_RATIO = 1.6
+SMALLEST_NOISE_RATIO = -1.4
+LARGEST_GRID = 3.5
 
 
 class DeepfakeStage:

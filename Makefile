@@ -35,7 +35,7 @@ format: $(INSTALLED_DEV)
 
 # Longer than the tests: figures for docs/benchmarks.md, ratios taken in one run.
 bench: $(INSTALLED_DEV)
-	$(BIN)/python manage.py bench
+	$(BIN)/python -m tests.bench
 
 # The picture in the README, made anew by the browser test.
 screenshot: $(INSTALLED_DEV) browser

@@ -1,0 +1,168 @@
+"""The cascade in this process: one face, one login capture, and what of it is spent inside the networks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from models.deepfake.cues.consistency import SIZE as CONSISTENCY_SIZE
+from models.deepfake.cues.consistency import consistency_cues
+from models.errors import ModelMissing
+from models.liveness.cues.spectrum import SIZE as SPECTRUM_SIZE
+from models.liveness.cues.spectrum import spectrum_cues
+from tests import media
+from tests.bench.numbers import milliseconds, spread, table
+from tests.captures import SENTENCES, VOICES
+from tests.people import eyes_of, portrait
+from worker import wiring
+from worker.cascade.crops import grey_crop
+from worker.cascade.embed import embed_sample
+from worker.cascade.pipeline import Cascade
+from worker.cascade.quality import face_quality
+from worker.cascade.types import Claim, Modality, Policy, Sample
+from worker.engines.types import Engines
+
+PACKS = ("builtin", "edgeface")
+ROUNDS = 60
+ADA = 1
+
+
+def report(folder: Path) -> None:
+    for pack in PACKS:
+        wiring._configure_runtime()
+        try:
+            engines = wiring.runtime.get(pack)
+        except ModelMissing as error:
+            print(f"pack {pack}: not measured, {error}\n")
+            continue
+        networks = "with the MiniFASNet pair" if engines.liveness else "without MiniFASNet"
+        table(
+            f"One frame, face part of the cascade, pack {pack} {networks} (ms)",
+            ["part", "median", "p95"],
+            [[name, spread(milliseconds(act, times=ROUNDS))] for name, act in parts(engines).items()],
+        )
+        table(
+            f"One login capture through the cascade, pack {pack}, warm (ms)",
+            ["capture", "outcome", "cascade median", "inside the models, median", "ratio"],
+            list(captures(engines)),
+        )
+
+
+def parts(engines: Engines) -> dict[str, Callable[[], object]]:
+    image = portrait("astronaut")
+    face = engines.detector.detect(image)[0]
+    reference = engines.face.embed(image, face)
+
+    def deepfake() -> object:
+        return consistency_cues(grey_crop(image, face, sides=2.0, size=CONSISTENCY_SIZE))
+
+    def liveness() -> object:
+        network = engines.liveness.score(image, face) if engines.liveness else None
+        return network, spectrum_cues(grey_crop(image, face, sides=1.0, size=SPECTRUM_SIZE))
+
+    def embed() -> object:
+        return face_quality(image, face), engines.face.embed(image, face)
+
+    def fuse() -> object:
+        calibration = engines.face.card.calibration
+        return calibration.slope * float(reference @ reference) + calibration.offset
+
+    def whole() -> object:
+        engines.detector.detect(image)
+        return liveness(), deepfake(), embed(), fuse()
+
+    return {
+        "detect": lambda: engines.detector.detect(image),
+        "liveness (network, spectrum)": liveness,
+        "deepfake (consistency)": deepfake,
+        "quality, align, embed": embed,
+        "all of these": whole,
+        "face mesh (for blinks, beside the figure above)": lambda: engines.landmarks.mesh(image, face),
+    }
+
+
+def captures(engines: Engines) -> Iterator[list[object]]:
+    still = portrait("astronaut")
+    live = media.blinking_frames(still, eyes_of("astronaut"))
+    voice, pitch = VOICES["astronaut"]
+    speech = media.spoken(SENTENCES[0], voice=voice, pitch=pitch)[: 3 * media.RATE]
+    gallery = One(
+        {
+            "face": embed_sample(Modality.FACE, media.jpeg(still), engines).vector,
+            "voice": embed_sample(Modality.VOICE, media.wav(speech), engines).vector,
+        }
+    )
+    stills = Policy(liveness_required=False, deepfake_required=True)
+    for name, sample, policy in (
+        ("48 frames", Sample(tuple(live), tuple(media.times_of(live))), Policy()),
+        ("48 frames and 3 s of voice", Sample(tuple(live), tuple(media.times_of(live)), speech), Policy()),
+        ("one frame and 3 s of voice, liveness not asked for", Sample((still,), (0.0,), speech), stills),
+    ):
+        cascade = Cascade(engines)
+        wholes, insides = [], []
+        with models_timed(engines) as inside:
+            for _ in range(12):
+                inside.clear()
+                started = time.perf_counter()
+                verdict = cascade.run(sample, Claim(ADA), gallery, policy, lambda result: None)
+                wholes.append((time.perf_counter() - started) * 1000)
+                insides.append(sum(inside) * 1000)
+        whole, raw = np.median(wholes[2:]), np.median(insides[2:])
+        yield [name, verdict.outcome.value, f"{whole:.1f}", f"{raw:.1f}", f"{whole / raw:.2f}"]
+
+
+class One:
+    """A gallery of one person."""
+
+    def __init__(self, references: dict[str, np.ndarray]) -> None:
+        self._references = references
+
+    def references(self, modality: str, person_ids: list[int]) -> dict[int, np.ndarray]:
+        return {ADA: self._references[modality]}
+
+    def search(self, modality: str, probe: np.ndarray, limit: int) -> list:
+        return []
+
+    def size(self, modality: str) -> int:
+        return 1
+
+
+@contextmanager
+def models_timed(engines: Engines) -> Iterator[list[float]]:
+    """Seconds spent inside network calls alone: ONNX Runtime, MediaPipe's graphs, dlib. Not nested, so they add up."""
+    import onnxruntime
+    from mediapipe.python.solution_base import SolutionBase
+
+    spent: list[float] = []
+
+    def timed(call: Callable) -> Callable:
+        def run(*arguments: object, **options: object) -> object:
+            started = time.perf_counter()
+            try:
+                return call(*arguments, **options)
+            finally:
+                spent.append(time.perf_counter() - started)
+
+        return run
+
+    saved = (onnxruntime.InferenceSession.run, SolutionBase.process)
+    onnxruntime.InferenceSession.run = timed(saved[0])
+    SolutionBase.process = timed(saved[1])
+    dlib_network = getattr(engines.face, "_network", None)
+    if dlib_network is not None:
+        engines.face._network = Timed(dlib_network, timed)
+    try:
+        yield spent
+    finally:
+        onnxruntime.InferenceSession.run, SolutionBase.process = saved
+        if dlib_network is not None:
+            engines.face._network = dlib_network
+
+
+class Timed:
+    def __init__(self, network: object, timed: Callable) -> None:
+        self.compute_face_descriptor = timed(network.compute_face_descriptor)

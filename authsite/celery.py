@@ -1,4 +1,5 @@
-"""The Celery application. Tasks live in ``worker.tasks``; the web process knows them by name only."""
+"""The Celery application. Tasks live in ``worker.tasks``; web and clock know them by name only, and the worker is
+started with ``--include worker.tasks``."""
 
 import os
 
@@ -8,4 +9,3 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsite.settings")
 
 app = Celery("cosmic")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["worker"])

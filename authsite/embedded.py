@@ -25,6 +25,8 @@ from authsite.env import PROJECT, Environment, read_environment
 READY_WITHIN = 180.0  # seconds; the first start turns weights into ONNX files
 STOP_WITHIN = 20.0
 LONGEST_PAUSE = 30.0  # between restarts of a child that keeps ending
+# glibc keeps an arena a thread and what uploads once filled: the web process grew to twice its size.
+FRUGAL = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
 
 
 @dataclass(slots=True)
@@ -145,30 +147,27 @@ def prepare(env: Environment) -> None:
 
 
 def list_children(env: Environment) -> list[Child]:
-    python = sys.executable
-    web = [python, "-m", "uvicorn", "authsite.asgi:application", "--host", env.host, "--port", str(env.port)]
-    web += [
-        "--lifespan",
-        "off",
-        "--no-server-header",
-        "--no-proxy-headers",
-        "--no-access-log",
-        "--log-level",
-        "warning",
-    ]
-    celery = [python, "-m", "celery", "-A", "authsite"]
+    address = f"--host {env.host} --port {env.port}"
+    web = f"uvicorn authsite.asgi:application {address} --lifespan off --no-server-header --no-proxy-headers"
     # Threads: models are loaded once, and warming them may take longer than a forked child would be given.
-    worker = [*celery, "worker", "--pool", "threads", "--concurrency", str(env.threads), "--loglevel", env.log_level]
-    worker += [
-        "--queues",
-        "captures,previews,enrolments",
-        "--hostname",
-        "embedded@%h",
-        "--without-gossip",
-        "--without-mingle",
+    # Tasks are named here, so that the clock does not import the models with them.
+    worker = f"celery -A authsite worker --include worker.tasks --pool threads --concurrency {env.threads}"
+    children = [
+        Child("web", _python(f"{web} --no-access-log --log-level warning")),
+        Child(
+            "worker",
+            _python(
+                f"{worker} --queues captures,previews,enrolments --hostname embedded@%h --loglevel {env.log_level} "
+                "--without-gossip --without-mingle"
+            ),
+        ),
+        Child("clock", [*_python("celery -A authsite beat --pidfile"), ""]),
     ]
-    children = [] if env.redis_url else [Child("redis", redis_command(env))]
-    return [*children, Child("web", web), Child("worker", worker), Child("clock", [*celery, "beat", "--pidfile", ""])]
+    return children if env.redis_url else [Child("redis", redis_command(env)), *children]
+
+
+def _python(words: str) -> list[str]:
+    return [sys.executable, "-m", *words.split()]
 
 
 def redis_command(env: Environment) -> list[str]:
@@ -272,7 +271,12 @@ def _keep_running(child: Child, env: Environment) -> None:
     if child.process is None and now >= child.restart_at:
         with (log_folder(env) / f"{child.name}.log").open("ab") as log:
             child.process = subprocess.Popen(  # noqa: S603
-                child.command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                child.command,
+                cwd=PROJECT,
+                env=os.environ | FRUGAL,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         child.started = now
 

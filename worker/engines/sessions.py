@@ -35,6 +35,9 @@ def open_session(path: Path, options: SessionOptions) -> ort.InferenceSession:
     settings.intra_op_num_threads = options.threads
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 3
+    # A session's threads spin after each run, and so take the processor from the next session's: with five small
+    # networks on 2 cores one frame took 51 ms with spinning and 18 ms without.
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     available = ort.get_available_providers()
     providers = [name for name in options.providers if name in available] or ["CPUExecutionProvider"]
     return ort.InferenceSession(str(path), settings, providers=providers)

@@ -1,7 +1,7 @@
 """The gallery that the cascade compares with: references by person, and search for the nearest.
 
 SQLite: all references of the pack lie in the worker's memory and are searched exactly; they are refreshed when
-``GalleryState.version`` has moved. PostgreSQL: the database finds candidates by their rotated vectors (HNSW), and the
+``GalleryState.version`` has moved. PostgreSQL: the database finds candidates by their rotated vectors (an exact scan), and the
 unsealed templates of the candidates decide.
 
 Satisfies ``worker.cascade.ports.Gallery`` by its shape; apps may not import the worker. numpy is imported where it is

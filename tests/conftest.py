@@ -22,7 +22,7 @@ from worker.engines.types import Engines
 @pytest.fixture(scope="session", autouse=True)
 def redis_server() -> Iterator[None]:
     """The Redis that a deployment starts, for the tests that run in this process."""
-    process = subprocess.Popen(embedded.redis_command(settings.ENV))
+    process = subprocess.Popen(embedded.redis_command(settings.ENV), stdout=subprocess.DEVNULL)
     socket = embedded_redis.socket_path(settings.STATE_DIR)
     deadline = time.monotonic() + 10
     while not socket.exists():

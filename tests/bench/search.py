@@ -25,7 +25,7 @@ LIMIT = 10
 
 
 def report(folder: Path) -> None:
-    redis = subprocess.Popen(embedded.redis_command(settings.ENV))
+    redis = subprocess.Popen(embedded.redis_command(settings.ENV), stdout=subprocess.DEVNULL)
     try:
         call_command("migrate", verbosity=0)
         GalleryState.objects.update_or_create(pk=1, defaults={"pack": "edgeface"})

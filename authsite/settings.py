@@ -110,7 +110,12 @@ CACHES = {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "cosmic",
-        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 2},
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": 2,
+            "SOCKET_TIMEOUT": 2,
+            # Not pickle: whoever can write to Redis must not run code here.
+            "SERIALIZER": "django_redis.serializers.msgpack.MSGPackSerializer",
+        },
     }
 }
 CHANNEL_LAYERS = {

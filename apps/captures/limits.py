@@ -26,6 +26,7 @@ GROUP = "biometric"
 FIRST_WAIT = 5  # seconds, doubled with each violation
 LONGEST_WAIT = 900
 VIOLATIONS_KEPT = 3600
+PREVIEWS_A_SECOND = 12  # of one address; a page sends 2.5
 FREE_FAILURES = 5
 FIRST_DELAY = 30
 LONGEST_DELAY = 3600
@@ -48,6 +49,18 @@ def check_address(request: HttpRequest) -> None:
                 return
             blocked_until = _block(unit)
     raise CosmicError(ErrorCode.RATE_LIMITED, status=429, retry_after=_seconds_until(blocked_until))
+
+
+def preview_allowed(request: HttpRequest) -> bool:
+    """Whether one more preview frame of this address is looked at in this second; beyond that frames are dropped.
+
+    Raises:
+        CosmicError: ``broker_unavailable`` (503).
+    """
+    key = f"limit:previews:{limited_unit(client_address(request))}:{int(time.time())}"
+    with _redis_needed():
+        cache.add(key, 0, timeout=2)
+        return cache.incr(key) <= PREVIEWS_A_SECOND
 
 
 def check_account(key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import permissions, status
 from rest_framework.parsers import MultiPartParser
@@ -39,17 +40,18 @@ class EnrolView(APIView):
         bundle = receive(request, several_voices=True)
         if str(request.POST.get("consent", "")).lower() not in TRUE:
             raise CosmicError(ErrorCode.CONSENT_MISSING, status=403)
-        person = self._person(request)
-        if not person.consents.filter(withdrawn_at=None).exists():
-            record_consent(person=person, actor_id=request.user.pk)
-        job = start_enrolment(
-            person=person,
-            bundle=bundle,
-            source=EnrolmentJob.Source.REST,
-            actor_id=request.user.pk,
-            nonce=str(request.POST.get("nonce", "")),
-            bound_to=bound_to(request),
-        )
+        with transaction.atomic():  # a refused capture leaves neither a new name nor consent behind
+            person = self._person(request)
+            if not person.consents.filter(withdrawn_at=None).exists():
+                record_consent(person=person, actor_id=request.user.pk)
+            job = start_enrolment(
+                person=person,
+                bundle=bundle,
+                source=EnrolmentJob.Source.REST,
+                actor_id=request.user.pk,
+                nonce=str(request.POST.get("nonce", "")),
+                bound_to=bound_to(request),
+            )
         location = {"Location": f"/api/v1/enrolments/{job.public_id}"}
         return Response({"job": job_values(job)}, status=status.HTTP_202_ACCEPTED, headers=location)
 

@@ -6,6 +6,7 @@ import json
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -113,18 +114,19 @@ def _submit(request: HttpRequest, person: Person, *, actor_id: object) -> JsonRe
         raise CosmicError(ErrorCode.CONSENT_MISSING, status=403)
     bundle = receive(request, several_voices=True)
     questions = _questions(request)
-    if not person.consents.filter(withdrawn_at=None).exists():
-        record_consent(person=person, actor_id=actor_id)
-    if questions:
-        set_questions(person=person, questions=questions, actor_id=actor_id)
-    job = start_enrolment(
-        person=person,
-        bundle=bundle,
-        source=EnrolmentJob.Source.PAGE,
-        actor_id=actor_id,
-        nonce=str(request.POST.get("nonce", "")),
-        bound_to=bound_to(request),
-    )
+    with transaction.atomic():  # a refused capture leaves neither consent nor questions behind
+        if not person.consents.filter(withdrawn_at=None).exists():
+            record_consent(person=person, actor_id=actor_id)
+        if questions:
+            set_questions(person=person, questions=questions, actor_id=actor_id)
+        job = start_enrolment(
+            person=person,
+            bundle=bundle,
+            source=EnrolmentJob.Source.PAGE,
+            actor_id=actor_id,
+            nonce=str(request.POST.get("nonce", "")),
+            bound_to=bound_to(request),
+        )
     request.session[JOBS_KEY] = [*request.session.get(JOBS_KEY, [])[-9:], str(job.public_id)]
     return JsonResponse({"job": job_values(job), "status_url": reverse("enrol_job", args=[job.public_id])}, status=202)
 

@@ -25,6 +25,7 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
     """Sends the whole job, as its owner may see it, at once and after each change."""
 
     capture: Capture | None = None
+    last_sent: dict[str, object] | None = None
 
     async def connect(self) -> None:
         try:
@@ -44,6 +45,9 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
         if self.capture is None:
             return
         job = await self._values(self.capture)
+        if job == self.last_sent:
+            return  # how many pushes there were would tell more than the job does
+        self.last_sent = job
         await self.send_json({"type": "job", "job": job})
 
     @database_sync_to_async
@@ -87,10 +91,15 @@ class PreviewConsumer(AsyncJsonWebsocketConsumer):
             return
         self.last = now
         try:
-            await database_sync_to_async(preview.show_frame)(watcher=self.watcher, frame=bytes_data)
+            await self._show(bytes_data)
         except Exception as error:  # Redis away: say so, and let the page try again
             code = error.code.value if isinstance(error, CosmicError) else "broker_unavailable"
             await self.send_json({"type": "failed", "code": code})
+
+    @database_sync_to_async
+    def _show(self, frame: bytes) -> None:
+        if limits.preview_allowed(_as_request(self.scope)):
+            preview.show_frame(watcher=self.watcher, frame=frame)
 
     async def preview_seen(self, event: dict) -> None:
         await self.send_json(event["content"])

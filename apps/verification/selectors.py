@@ -12,6 +12,8 @@ from apps.verification.models import Capture, CognitiveChallenge, Decision, Outc
 
 # Guidance on these may be shown to anybody: it helps the person in front of the camera and names no factor of the match.
 GUIDED_STAGES = {"liveness", "deepfake"}
+# A name that nobody has ends one stage earlier: to anybody else these two are one, without times.
+VEILED_STAGES = ("fusion", "confidence")
 GRANTED_SENTENCE = "Welcome."
 SECOND_FACTOR_SENTENCE = "One more step: please confirm with your second factor."
 # The capture could not be judged: said as it is, since it tells nothing about accounts.
@@ -59,10 +61,22 @@ def job_values(capture: Capture, *, full: bool) -> dict[str, object]:
         "purpose": capture.purpose,
         "status": capture.status,
         "created_at": capture.created_at.isoformat(),
-        "stages": [stage_values(record, full=full) for record in capture.stages.all()],
+        "stages": stages_values(list(capture.stages.all()), full=full),
         "challenge": challenge_values(challenge) if waiting and challenge else None,
         "decision": decision_values(decision, capture, full=full) if decision else None,
     }
+
+
+def stages_values(records: list[StageRecord], *, full: bool) -> list[dict[str, object]]:
+    if full:
+        return [stage_values(record, full=True) for record in records]
+    shown = [stage_values(record, full=False) for record in records if record.name not in VEILED_STAGES]
+    if len(shown) < len(records):
+        shown += [
+            {"position": len(shown) + index, "stage": name, "outcome": "done", "milliseconds": None, "message": ""}
+            for index, name in enumerate(VEILED_STAGES)
+        ]
+    return shown
 
 
 def stage_values(record: StageRecord, *, full: bool) -> dict[str, object]:

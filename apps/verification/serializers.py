@@ -39,7 +39,7 @@ class Stage(serializers.Serializer):
     position = serializers.IntegerField()
     stage = serializers.CharField()
     outcome = serializers.CharField()
-    milliseconds = serializers.FloatField()
+    milliseconds = serializers.FloatField(allow_null=True)
     message = serializers.CharField(allow_blank=True)
     reason = serializers.CharField(required=False, allow_blank=True, help_text="operators only")
     llr = serializers.FloatField(required=False, allow_null=True, help_text="operators only")

@@ -132,8 +132,12 @@ function showStages(seen) {
   for (const item of stages.children) {
     const stage = seen.find(({ stage: name }) => name === item.dataset.stage);
     item.className = stage?.outcome ?? "";
-    item.querySelector("em").textContent = stage ? `${WORDS[stage.outcome]} · ${Math.round(stage.milliseconds)} ms` : "";
+    item.querySelector("em").textContent = stage ? inWords(stage) : "";
   }
+}
+
+function inWords({ outcome, milliseconds }) {
+  return milliseconds === null ? WORDS[outcome] : `${WORDS[outcome]} · ${Math.round(milliseconds)} ms`;
 }
 
 function tell(words, kind) {

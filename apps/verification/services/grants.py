@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -27,10 +28,14 @@ def use_grant(*, capture_id: str, bound_to: str, address: str) -> UsedGrant:
         CosmicError: ``not_found`` (404) when there is none for this session, when it was used or has run out, or when
             the person may no longer log in.
     """
+    try:
+        public_id = uuid.UUID(capture_id)
+    except ValueError as error:
+        raise CosmicError(ErrorCode.NOT_FOUND, status=404) from error
     grant = (
         Grant.objects.select_related("person__user")
         .filter(
-            capture__public_id=capture_id,
+            capture__public_id=public_id,
             bound_to=bound_to,
             expires_at__gte=timezone.now(),
             person__status=Person.Status.ACTIVE,

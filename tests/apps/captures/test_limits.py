@@ -94,3 +94,10 @@ def test_forwarded_for_counts_only_from_configured_proxies(settings):
     # What a client wrote before the proxy's own entry does not count.
     forged = {"HTTP_X_FORWARDED_FOR": "192.0.2.1, 203.0.113.5"}
     assert client_address(request_from("198.51.100.7", **forged)) == "203.0.113.5"
+
+
+def test_preview_frames_of_one_address_are_limited():
+    allowed = [limits.preview_allowed(request_from("198.51.100.7")) for _ in range(40)]
+
+    assert not all(allowed)
+    assert limits.preview_allowed(request_from("198.51.100.8"))

@@ -209,7 +209,9 @@ def log_folder(env: Environment) -> Path:
 
 
 def address(env: Environment) -> str:
-    return f"http://{env.host}:{env.port}"
+    """Where people reach it. A passkey belongs to a name, so that the loopback address is called by its own."""
+    name = "localhost" if env.host == "127.0.0.1" else env.host
+    return f"http://{name}:{env.port}"
 
 
 def _free_port_needed(env: Environment) -> None:

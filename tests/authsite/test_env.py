@@ -48,4 +48,4 @@ def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch):
 def test_links_lead_to_the_port_that_is_served(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COSMIC_PORT", "8765")
 
-    assert read().public_url == "http://127.0.0.1:8765"
+    assert read().public_url == "http://localhost:8765"

@@ -185,11 +185,7 @@ def test_the_login_page_fits_a_phone_in_the_dark(open_page: Open):
 
 def test_an_operator_logs_in_with_a_password_and_sets_up_a_second_factor(open_page: Open):
     with open_page(None) as page:
-        page.goto("/accounts/login/")
-        page.get_by_label("User name").fill(OPERATOR)
-        page.get_by_label("Password").fill(PASSWORD)
-        save(page, "password.png")
-        page.get_by_role("button", name="Log in").click()
+        log_in_by_password(page, OPERATOR)
         page.wait_for_url("**/account/")
         page.goto("/accounts/2fa/totp/activate/")
         page.get_by_label("Password").fill(PASSWORD)  # asked again before anything about the account changes
@@ -244,6 +240,49 @@ def test_on_the_borderline_a_wrong_answer_denies(open_page: Open, doubting: Depl
         page.get_by_role("button", name="Answer").click()
         expect(page.get_by_role("alert")).to_have_text("You could not be verified.", timeout=PATIENCE)
         assert page.request.get("/account/", max_redirects=0).status == 302
+
+
+def test_a_passkey_is_a_second_factor(open_page: Open, cosmic: Deployment):
+    cosmic.manage("shell", "--no-imports", "-c", OFFICER)
+    with open_page(None, base_url=cosmic.base.replace("127.0.0.1", "localhost")) as page:
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("WebAuthn.enable")
+        devtools.send("WebAuthn.addVirtualAuthenticator", {"options": VIRTUAL_KEY})
+        log_in_by_password(page, "officer")
+        page.wait_for_url("**/account/")
+        page.goto("/accounts/2fa/webauthn/add/")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Confirm").click()
+        save(page, "passkey.png")
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(page.locator("main")).to_contain_text("Security Key added.", ignore_case=True)
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url("**/login/")
+
+        log_in_by_password(page, "officer")
+        page.wait_for_url("**/accounts/2fa/authenticate/**")
+        page.get_by_role("button", name="Use a security key").click()
+        page.wait_for_url("**/account/")
+
+
+VIRTUAL_KEY = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+}
+OFFICER = (
+    "from django.contrib.auth import get_user_model as g\n"
+    f"g().objects.filter(username='officer').exists() or g().objects.create_user('officer', password={PASSWORD!r})"
+)
+
+
+def log_in_by_password(page: Page, username: str) -> None:
+    page.goto("/accounts/login/")
+    page.get_by_label("User name").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
 
 
 def one_time_code(secret: str) -> str:

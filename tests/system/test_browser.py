@@ -30,7 +30,7 @@ PATIENCE = 30_000  # milliseconds
 Open = Callable[..., AbstractContextManager[Page]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Videos and recordings of the test people."""
     folder = tmp_path_factory.mktemp("studio")
@@ -46,7 +46,16 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def cosmic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment of its own: who enrols here would be a duplicate of the people that other tests enrol."""
+    deployment = Deployment(tmp_path_factory.mktemp("pages"))
+    deployment.start()
+    yield deployment
+    deployment.stop()
+
+
+@pytest.fixture(scope="module")
 def open_page(cosmic: Deployment, studio: Path) -> Iterator[Open]:
     """``open_page(person)``: a page of a browser whose camera shows that person; None: a browser without camera."""
     with sync_playwright() as playwright:
@@ -76,7 +85,7 @@ def open_page(cosmic: Deployment, studio: Path) -> Iterator[Open]:
         yield open_browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def enrolled(cosmic: Deployment, open_page: Open) -> str:
     """Enrolled by hand: invitation, consent, face, voice, security question."""
     link = cosmic.manage("invite", "grace").stdout.splitlines()[0]
@@ -197,7 +206,7 @@ def test_an_operator_logs_in_with_a_password_and_sets_up_a_second_factor(open_pa
         expect(page.locator("main")).to_contain_text("Recovery Codes", ignore_case=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def doubting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A deployment that is never quite sure: everybody who matches is asked their question."""
     deployment = Deployment(tmp_path_factory.mktemp("doubting"), COSMIC_CONFIDENCE_HIGH="0.999999999")

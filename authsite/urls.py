@@ -1,10 +1,14 @@
 """Every address, one include per app."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from authsite import health
+
+# The admin's own login form knows no second factor and no limits.
+admin.site.login = secure_admin_login(admin.site.login)
 
 urlpatterns = [
     path("", include("apps.verification.urls")),

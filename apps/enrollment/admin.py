@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
 from apps.enrollment.services.duplicates import decide_duplicate
 from apps.errors import CosmicError
-
-
-class ReadOnly(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
+from apps.read_only import ReadOnly
 
 
 @admin.register(EnrolmentJob)

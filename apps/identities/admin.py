@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from apps.identities.models import Consent, GalleryBuild, GalleryState, ModelVersion, Person
 from apps.identities.services.people import erase_person, set_status
-
-
-class ReadOnly(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
+from apps.read_only import ReadOnly
 
 
 @admin.register(Person)
@@ -29,12 +18,12 @@ class PersonAdmin(ReadOnly):
     search_fields = ("user__username",)
     actions = ("suspend", "reinstate", "erase")
 
-    @admin.action(description="Suspend: may not log in")
+    @admin.action(description="Suspend: may not log in", permissions=["status"])
     def suspend(self, request: HttpRequest, queryset) -> None:
         for person in queryset:
             set_status(person=person, status=Person.Status.SUSPENDED, actor_id=request.user.pk)
 
-    @admin.action(description="Reinstate people who have templates")
+    @admin.action(description="Reinstate people who have templates", permissions=["status"])
     def reinstate(self, request: HttpRequest, queryset) -> None:
         for person in queryset.filter(status=Person.Status.SUSPENDED, templates__isnull=False).distinct():
             set_status(person=person, status=Person.Status.ACTIVE, actor_id=request.user.pk)
@@ -44,6 +33,9 @@ class PersonAdmin(ReadOnly):
         for person in queryset:
             erase_person(person=person, actor_id=request.user.pk)
         messages.success(request, "Erased.")
+
+    def has_status_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("identities.change_person")
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser

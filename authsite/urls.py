@@ -1,20 +1,18 @@
 """Every address, one include per app."""
 
-from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from authsite import health
-
-# The admin's own login form knows no second factor and no limits.
-admin.site.login = secure_admin_login(admin.site.login)
+from authsite.admin_login import admin_login
 
 urlpatterns = [
     path("", include("apps.verification.urls")),
     path("", include("apps.enrollment.urls")),
     path("", include("apps.identities.urls")),
     path("accounts/", include("allauth.urls")),
+    path("admin/login/", admin_login),  # before the admin's own form, which knows no second factor and no limits
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.squares import square_around
 from worker.engines.types import DetectedFace, Image
 
 
 def grey_crop(image: Image, face: DetectedFace, *, sides: float, size: int) -> NDArray[np.float32]:
-    """A square ``sides`` face boxes wide around the face, (size, size), 0 to 255; the edge is repeated outside."""
-    left, top, across, down = face.box
-    side = max(across, down, 1.0) * sides
-    scale = size / side
+    """``sides`` times the square around the face, (size, size), 0 to 255; the edge is repeated outside."""
+    left, top, across, down = square_around(face)
+    scale = size / (across * sides)
     matrix = np.array(
         [
             [scale, 0, size / 2 - scale * (left + across / 2)],

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from worker.engines.sessions import SessionOptions, open_session
+from worker.engines.squares import square_around
 from worker.engines.types import DetectedFace, Image
 
 SIZE = 80
@@ -27,7 +28,7 @@ class MiniFasNetPair:
     def score(self, image: Image, face: DetectedFace) -> float:
         total = 0.0
         for session, sides in zip(self._sessions, CROPS, strict=True):
-            crop = crop_around(image, face.box, sides)
+            crop = crop_around(image, square_around(face), sides)
             blob = cv2.dnn.blobFromImage(crop, swapRB=True)
             logits = session.run(None, {"input": blob})[0][0]
             odds = np.exp(logits - logits.max())

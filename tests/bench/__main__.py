@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.environment import SHARED, STATE_DIR
+from tests.environment import SHARED
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     django.setup()
     from tests.bench import cascade, search, service
 
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {cpu_name()}, {STATE_DIR}\n")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {cpu_name()}\n")
     parts = {"cascade": cascade.report, "search": search.report, "service": service.report}
     for name in sys.argv[1:] or parts:
         with tempfile.TemporaryDirectory(prefix="cosmic-bench-") as folder:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import pytest
 
+from tests import media
 from tests.captures import live_frames, photograph_frames, voice_of
 from tests.deployment import Deployment
+from tests.people import eyes_of, portrait
 
 pytestmark = pytest.mark.broker
 
@@ -31,6 +34,20 @@ def test_verify_says_who_and_why_as_json(cosmic: Deployment, ada: str, tmp_path:
     values = json.loads(done.stdout)
     assert (done.returncode, values["outcome"], values["person"]) == (0, "GRANTED", ada), done.stderr
     assert values["stages"][3]["evidence"].keys() >= {"face", "voice"}
+
+
+def test_verify_reads_a_video(cosmic: Deployment, ada: str, tmp_path: Path):
+    frames = media.blinking_frames(portrait("astronaut"), eyes_of("astronaut"), rate=25)
+    video = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (640, 480))
+    for frame in frames:
+        video.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    video.release()
+
+    done = cosmic.manage("verify", "--as", ada, "--face", str(tmp_path / "clip.avi"), "--json", check=False)
+
+    values = json.loads(done.stdout)
+    assert (done.returncode, values["outcome"]) == (0, "GRANTED"), done.stderr
+    assert 30 <= values["stages"][0]["evidence"]["frames"] <= 60  # thinned to what a page would send
 
 
 def test_verify_prints_a_table(cosmic: Deployment, ada: str, tmp_path: Path):

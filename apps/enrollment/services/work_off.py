@@ -78,7 +78,9 @@ def work_off(job_id: str, embed: Embed, llr: LogLikelihoodRatio) -> None:
         finish(job, EnrolmentJob.Status.REFUSED, error_code=ErrorCode.NOTHING_USABLE)
         return
     found = resemblances(job.person, [(one.modality, one.embedding.vector) for one in accepted], gallery, llr)
-    _store(job, _best(accepted), found, pack)
+    # Who sends a folder has chosen its files, and a second run must find them all known.
+    chosen = accepted if job.source == EnrolmentJob.Source.FOLDER else _best(accepted)
+    _store(job, chosen, found, pack)
 
 
 def claim_job(job_id: str) -> EnrolmentJob | None:

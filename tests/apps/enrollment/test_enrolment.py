@@ -59,8 +59,8 @@ def faces(*seeds: int) -> Bundle:
     return Bundle(frames=[f"{seed:04d}{index:04d}".encode() for index, seed in enumerate(seeds)])
 
 
-def job_for(person: Person, bundle: Bundle) -> EnrolmentJob:
-    job = start_enrolment(person=person, bundle=bundle, source="rest", actor_id="test", dispatched=False)
+def job_for(person: Person, bundle: Bundle, *, source: str = "rest") -> EnrolmentJob:
+    job = start_enrolment(person=person, bundle=bundle, source=source, actor_id="test", dispatched=False)
     work_off(str(job.public_id), embed, llr)
     job.refresh_from_db()
     person.refresh_from_db()
@@ -74,6 +74,11 @@ def test_samples_become_templates_and_the_person_may_log_in(newcomer):
     assert newcomer.status == Person.Status.ACTIVE
     assert newcomer.templates.count() == 3
     assert job.blob == ""
+
+
+@pytest.mark.parametrize(("source", "kept"), [("page", 5), ("rest", 5), ("folder", 8)])
+def test_of_a_recording_the_best_are_kept_and_of_a_folder_all(newcomer, source: str, kept: int):
+    assert job_for(newcomer, faces(*[1] * 8), source=source).accepted == kept
 
 
 def test_a_stranger_among_the_samples_is_left_out(newcomer):

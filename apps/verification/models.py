@@ -22,7 +22,7 @@ class Capture(models.Model):
     ticket = models.OneToOneField(CaptureTicket, on_delete=models.PROTECT, related_name="capture", null=True)
     purpose = models.CharField(max_length=8, choices=Purpose)
     policy = models.CharField(max_length=32, default="login")
-    # What was claimed: a person, or a name that nobody has (claimed_name_known False), or nobody (1:N).
+    # The person claimed; None for a name that nobody has, and where nobody was named (one_to_many).
     claimed = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     one_to_many = models.BooleanField(default=False)
     bound_to = models.CharField(max_length=64, db_index=True)

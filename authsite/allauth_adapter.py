@@ -1,4 +1,4 @@
-"""How django-allauth behaves here: nobody signs up, and second-factor secrets are sealed."""
+"""How django-allauth behaves here: nobody signs up, addresses are those of our limits, secrets are sealed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import base64
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 
+from apps.captures.addresses import client_address
 from apps.identities.vault import seal, unseal
 
 
 class InvitedOnly(DefaultAccountAdapter):
     def is_open_for_signup(self, request) -> bool:
         return False
+
+    def get_client_ip(self, request) -> str:
+        return client_address(request)
 
 
 class SealedSecrets(DefaultMFAAdapter):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from allauth.account.adapter import get_adapter
 from django.core.cache import cache
 from django.test import Client, RequestFactory
 
@@ -88,6 +89,7 @@ def test_names_are_limited_whatever_their_case():
 def test_forwarded_for_counts_only_from_configured_proxies(settings):
     spoofed = {"HTTP_X_FORWARDED_FOR": "203.0.113.5"}
     assert client_address(request_from("198.51.100.7", **spoofed)) == "198.51.100.7"
+    assert get_adapter().get_client_ip(request_from("198.51.100.7", **spoofed)) == "198.51.100.7"
 
     settings.ENV = replace(settings.ENV, trusted_proxies=["198.51.100.0/24"])
     assert client_address(request_from("198.51.100.7", **spoofed)) == "203.0.113.5"

@@ -76,7 +76,6 @@ class ErrorCode(StrEnum):
     # what COSMIC stands on
     BROKER_UNAVAILABLE = "broker_unavailable"
     DATABASE_BUSY = "database_busy"
-    WORKER_UNAVAILABLE = "worker_unavailable"
 
 
 SENTENCES: dict[ErrorCode, str] = {
@@ -138,7 +137,6 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.REBUILD_RUNNING: "A rebuild is already running.",
     ErrorCode.BROKER_UNAVAILABLE: "The system cannot take captures at the moment. Please try again shortly.",
     ErrorCode.DATABASE_BUSY: "The system is busy. Please try again shortly.",
-    ErrorCode.WORKER_UNAVAILABLE: "The system is starting. Please try again shortly.",
 }
 
 

@@ -81,6 +81,10 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return answer(request, CosmicError(ErrorCode.NOT_FOUND, status=404))
 
 
+def closed_page(request: HttpRequest) -> HttpResponse:
+    return answer(request, CosmicError(ErrorCode.NOT_FOUND, status=404))
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return answer(request, CosmicError(ErrorCode.INVALID_REQUEST))
 

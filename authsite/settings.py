@@ -224,6 +224,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = ENV.capture_max_bytes + (1 << 20)
 CSRF_FAILURE_VIEW = "authsite.api_errors.csrf_failed"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+if HTTPS and ENV.trusted_proxies:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs/"],

@@ -6,11 +6,16 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from authsite import health
 from authsite.admin_login import admin_login
+from authsite.api_errors import closed_page
+
+CLOSED = ("password/set/", "password/reset/", "email/", "signup/")
 
 urlpatterns = [
     path("", include("apps.verification.urls")),
     path("", include("apps.enrollment.urls")),
     path("", include("apps.identities.urls")),
+    # A face must not be able to set a password, and nobody here has an address to send mail to.
+    *(path(f"accounts/{closed}", closed_page) for closed in CLOSED),
     path("accounts/", include("allauth.urls")),
     path("admin/login/", admin_login),  # before the admin's own form, which knows no second factor and no limits
     path("admin/", admin.site.urls),

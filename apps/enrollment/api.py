@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 from drf_spectacular.utils import extend_schema
-from rest_framework import permissions, status
+from rest_framework import status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +23,7 @@ from apps.identities.models import Person
 from apps.identities.serializers import errors
 from apps.identities.services.consent import record_consent
 from apps.identities.services.people import create_person, person_of
+from apps.permissions import may
 
 TRUE = {"true", "1", "on", "yes"}
 
@@ -55,14 +56,15 @@ class EnrolView(APIView):
         location = {"Location": f"/api/v1/enrolments/{job.public_id}"}
         return Response({"job": job_values(job)}, status=status.HTTP_202_ACCEPTED, headers=location)
 
-    @staticmethod
-    def _person(request: Request) -> Person:
+    def _person(self, request: Request) -> Person:
         name = str(request.POST.get("username", "")).strip()
         if not name or name == request.user.get_username():
             return person_of(request.user)
-        if not request.user.is_staff:
+        if not may("enrollment.add_enrolmentjob")().has_permission(request, self):
             raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
-        found = Person.objects.filter(user__username=name).first()
+        found = Person.objects.select_related("user").filter(user__username=name).first()
+        if found is not None and found.user.is_staff and not request.user.is_superuser:
+            raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
         return found or create_person(username=name, actor_id=request.user.pk)
 
 
@@ -78,7 +80,7 @@ class EnrolmentView(APIView):
 
 
 class InvitationView(APIView):
-    permission_classes = (permissions.IsAdminUser,)
+    permission_classes = (may("enrollment.add_invitation"),)
 
     @extend_schema(
         request=serializers.InvitationRequest,

@@ -117,7 +117,8 @@ def _submit(request: HttpRequest, person: Person, *, actor_id: object) -> JsonRe
     with transaction.atomic():  # a refused capture leaves neither consent nor questions behind
         if not person.consents.filter(withdrawn_at=None).exists():
             record_consent(person=person, actor_id=actor_id)
-        if questions:
+        # A link alone does not change the questions of somebody who is enrolled.
+        if questions and (request.user == person.user or person.status == Person.Status.INVITED):
             set_questions(person=person, questions=questions, actor_id=actor_id)
         job = start_enrolment(
             person=person,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
-from rest_framework import permissions, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,10 +14,11 @@ from apps.errors import CosmicError, ErrorCode
 from apps.identities import serializers
 from apps.identities.models import GalleryBuild
 from apps.identities.services.gallery import request_rebuild
+from apps.permissions import may
 
 
 class RebuildView(APIView):
-    permission_classes = (permissions.IsAdminUser,)
+    permission_classes = (may("identities.add_gallerybuild"),)
 
     @extend_schema(
         request=None,
@@ -31,7 +32,7 @@ class RebuildView(APIView):
 
 
 class BuildView(APIView):
-    permission_classes = (permissions.IsAdminUser,)
+    permission_classes = (may("identities.add_gallerybuild"),)
 
     @extend_schema(
         responses={200: serializers.BuildAnswer, **serializers.errors(401, 403, 404)}, summary="How far a rebuild is"

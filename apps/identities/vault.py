@@ -61,13 +61,14 @@ def unseal(sealed: bytes | memoryview, *, purpose: str, bound_to: str) -> bytes:
 
 def keyed_digest(value: bytes, *, purpose: str) -> str:
     """A digest (64 hexadecimal digits) that only the holder of the master key can recompute."""
-    key = next(iter(_keys(f"digest:{purpose}").values()))
+    key = list(_keys(f"digest:{purpose}").values())[-1]  # the oldest: a new key must not change what is known
     return hmac.new(key, value, hashlib.sha256).hexdigest()
 
 
 def derived_seed(purpose: str) -> int:
     """A secret 128-bit number for ``purpose``, always the same under one master key."""
-    return int.from_bytes(next(iter(_keys(f"seed:{purpose}").values()))[:16], "big")
+    oldest = list(_keys(f"seed:{purpose}").values())[-1]
+    return int.from_bytes(oldest[:16], "big")
 
 
 def _associated(purpose: str, bound_to: str) -> bytes:

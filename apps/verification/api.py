@@ -6,7 +6,7 @@ import re
 import time
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import permissions, status
+from rest_framework import status
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from apps.captures.models import Purpose
 from apps.captures.services.tickets import issue_ticket
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.serializers import errors
+from apps.permissions import may
 from apps.verification import serializers
 from apps.verification.models import Capture
 from apps.verification.selectors import capture_of, job_values
@@ -85,7 +86,7 @@ class VerifyView(APIView):
 
 class IdentifyView(APIView):
     parser_classes = (MultiPartParser,)
-    permission_classes = (permissions.IsAdminUser,)
+    permission_classes = (may("verification.add_capture"),)
 
     @extend_schema(
         parameters=[PREFER],

@@ -6,6 +6,7 @@ import json
 
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
+from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth import login
@@ -31,6 +32,7 @@ from apps.verification.services.answers import take_answer
 from apps.verification.services.grants import use_grant
 from apps.verification.services.submit import submit_capture
 
+FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]  # recovery codes alone are none
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -61,7 +63,7 @@ def account_page(request: HttpRequest) -> HttpResponse:
     context = {
         "person": person,
         "samples": sample_counts(person),
-        "second_factor": is_mfa_enabled(request.user),
+        "second_factor": is_mfa_enabled(request.user, FACTORS),
     }
     return render(request, "verification/account.html", context)
 
@@ -123,7 +125,7 @@ def login_complete(request: HttpRequest) -> JsonResponse:
     if not grant.needs_second_factor and not user.is_staff:
         login(request, user, backend=BACKEND)
         return JsonResponse({"next": reverse("account")})
-    if not is_mfa_enabled(user):
+    if not is_mfa_enabled(user, FACTORS):
         raise CosmicError(ErrorCode.SECOND_FACTOR_MISSING, status=403)
     response = perform_login(request, Login(user=user, redirect_url=reverse("account")))
     return JsonResponse({"next": response["Location"]})

@@ -150,6 +150,33 @@ def test_a_face_that_changes_midway_is_refused(decide):
     assert refused_at(decide(sample(frames))) == ("embedding", Reason.NOT_LIVE)
 
 
+def test_a_photograph_spliced_between_the_frames_of_somebody_who_blinks_is_refused(decide):
+    frames = live("guest")
+    for index in (7, 8, 9, 23, 24, 25, 39, 40, 41):
+        frames[index] = portrait("astronaut")
+
+    assert decide(sample(frames)).outcome is Outcome.DENIED
+
+
+@pytest.mark.parametrize("share", [0.8, 0.9])
+def test_a_photograph_with_somebody_elses_blink_is_refused(decide, share: float):
+    frames = media.still_frames(portrait("astronaut"))
+    blinking = live("guest")
+    middle = len(frames) // 2
+    half = round(len(frames) * (1 - share) / 2) + 2
+    frames[middle - half : middle + half] = blinking[8 : 8 + 2 * half]
+
+    assert decide(sample(frames)).outcome is Outcome.DENIED
+
+
+def test_a_reference_that_is_no_number_matches_nobody(engines: Engines, gallery: Known):
+    broken = Known({("face", ADA): np.full(engines.face.card.width, np.nan, np.float32)})
+
+    verdict = Cascade(engines).run(sample(live("astronaut")), Claim(ADA), broken, Policy(), lambda result: None)
+
+    assert refused_at(verdict) == ("fusion", Reason.INTERNAL)
+
+
 def test_no_face_and_two_faces_are_told_apart(decide):
     face = portrait("astronaut")
     two = np.concatenate([face[:, 160:480], face[:, 160:480]], axis=1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.cascade.stages.fusion import LARGEST_LLR, Compared, FusionStage, posteriors
+from worker.cascade.stages.fusion import LARGEST_LLR, Compared, FusionStage, fused, posteriors
 from worker.cascade.types import Modality
 from worker.engines.types import Calibration
 
@@ -30,6 +30,13 @@ def test_posteriors_leave_room_for_nobody_and_keep_the_order(values: list[float]
 
     assert sum(candidate.posterior for candidate in candidates) < 1
     assert [candidate.llr for candidate in candidates] == sorted(values, reverse=True)
+
+
+def test_a_required_modality_that_speaks_against_is_not_outvoted():
+    parts = {Modality.FACE: (0.9, 9.0), Modality.VOICE: (0.2, -6.0)}
+
+    assert fused(parts, frozenset({Modality.FACE, Modality.VOICE})) == -6.0
+    assert fused(parts, frozenset({Modality.FACE})) == 3.0
 
 
 def test_evidence_is_never_believed_beyond_its_limit():

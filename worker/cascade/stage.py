@@ -20,6 +20,7 @@ class Context:
     policy: Policy
     views: tuple[FaceView, ...] = ()  # pipeline, before the first stage: the faces found
     meshes: tuple[Mesh | None, ...] = ()  # liveness: one for each view
+    blinking: FaceView | None = None  # liveness: the frame in which the eyes are most closed
     probes: dict[Modality, Vector] = field(default_factory=dict)  # embedding
     qualities: dict[Modality, float] = field(default_factory=dict)  # embedding: in [0, 1]
     candidates: tuple[Candidate, ...] = ()  # fusion, best first

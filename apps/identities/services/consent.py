@@ -39,8 +39,9 @@ def withdraw_consent(*, person: Person, actor_id: object) -> None:
         names = list(person.samples.values_list("blob", flat=True))
         person.samples.all().delete()  # templates go with their samples
         person.questions.all().delete()
-        Person.objects.filter(pk=person.pk).update(status=Person.Status.INVITED)
-        person.status = Person.Status.INVITED
+        # Suspended stays suspended, and a case under review stays one: withdrawing must not undo an operator's word.
+        Person.objects.filter(pk=person.pk, status=Person.Status.ACTIVE).update(status=Person.Status.INVITED)
+        person.refresh_from_db(fields=["status"])
         touch_gallery()
         record_event(action="consent.withdrawn", actor_id=actor_id, subject_id=person.public_id)
         transaction.on_commit(lambda: blobs.erase_all(names))

@@ -42,8 +42,10 @@ def person_of(user) -> Person:
 
 @transaction.atomic
 def set_status(*, person: Person, status: str, actor_id: object) -> None:
-    """Change whether a person may log in; the gallery follows at once."""
+    """Change whether a person may log in; the gallery follows at once. Suspension closes the account, so that its
+    password, sessions and tokens end with it."""
     Person.objects.filter(pk=person.pk).update(status=status)
+    get_user_model().objects.filter(pk=person.user_id).update(is_active=status != Person.Status.SUSPENDED)
     person.status = status
     touch_gallery()
     record_event(action="person.status", actor_id=actor_id, subject_id=person.public_id, result=status)

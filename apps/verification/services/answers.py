@@ -17,7 +17,7 @@ from django.utils import timezone
 from apps import dispatch
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.services.questions import LONGEST_ANSWER, OpenQuestion, open_question, plain
-from apps.identities.vault import seal, unseal
+from apps.identities.vault import Unsealable, seal, unseal
 from apps.verification.models import Capture, CognitiveChallenge, Outcome
 from apps.verification.services.decide import VerdictData, write_decision
 from apps.verification.services.progress import tell_watchers
@@ -61,8 +61,12 @@ def judge(challenge_id: int) -> None:
     challenge = CognitiveChallenge.objects.select_related("question", "capture").filter(pk=challenge_id).first()
     if challenge is None or challenge.sealed_answer is None or challenge.correct is not None:
         return
-    given = unseal(challenge.sealed_answer, purpose=PURPOSE, bound_to=f"challenge:{challenge.pk}").decode()
-    correct, judged_by = is_same(open_question(challenge.question), given)
+    try:
+        given = unseal(challenge.sealed_answer, purpose=PURPOSE, bound_to=f"challenge:{challenge.pk}").decode()
+        correct, judged_by = is_same(open_question(challenge.question), given)
+    except Unsealable:
+        log.exception("challenge %s cannot be judged", challenge.pk)
+        correct, judged_by = False, "unsealable"
     settle(challenge, correct=correct, judged_by=judged_by)
 
 

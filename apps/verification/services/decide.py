@@ -29,7 +29,6 @@ COUNTED = {
     ErrorCode.NO_BLINK,
     ErrorCode.MANIPULATED,
     ErrorCode.ANSWER_WRONG,
-    ErrorCode.UNCERTAIN,
 }
 
 
@@ -120,15 +119,19 @@ def write_decision(capture: Capture, verdict: VerdictData, person: Person | None
         reference=capture.public_id,
         details={"reason": reason, "posterior": verdict.posterior, "purpose": capture.purpose},
     )
-    transaction.on_commit(lambda: _count(capture.account_key, outcome, reason))
+    named = {limits.account_key(subject.user.get_username())} if subject else set()
+    transaction.on_commit(lambda: _count(capture, {capture.account_key} | named, outcome, reason))
     return decision
 
 
-def _count(key: str, outcome: str, reason: str) -> None:
-    if outcome == Outcome.GRANTED:
-        limits.note_success(key)
-    elif outcome == Outcome.DENIED and reason in COUNTED:
-        limits.note_failure(key)
+def _count(capture: Capture, keys: set[str], outcome: str, reason: str) -> None:
+    """Failures count under the claimed name and, where somebody was recognised, under theirs. A login without a name
+    counts under its address, which one's own success does not clear."""
+    for key in keys:
+        if outcome == Outcome.DENIED and reason in COUNTED:
+            limits.note_failure(key)
+        elif outcome == Outcome.GRANTED and not (capture.one_to_many and key == capture.account_key):
+            limits.note_success(key)
 
 
 def _person_who_may(person_id: int | None) -> Person | None:

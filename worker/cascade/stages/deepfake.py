@@ -6,6 +6,8 @@ traces. It is no trained detector, and nothing here looks at the voice; the evid
 
 from __future__ import annotations
 
+import secrets
+
 import numpy as np
 
 from models.deepfake.cues.consistency import SIZE, consistency_cues
@@ -19,6 +21,7 @@ FRAMES = 3
 LARGEST_NOISE_RATIO = 1.6
 SMALLEST_NOISE_RATIO = -1.4
 LARGEST_GRID = 3.5
+DRAW = secrets.SystemRandom()
 
 
 class DeepfakeStage:
@@ -30,7 +33,8 @@ class DeepfakeStage:
         if not context.views:
             missing = {"modality": Modality.FACE.value}
             return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.MODALITY_MISSING, evidence=missing)
-        picked = np.linspace(0, len(context.views) - 1, min(FRAMES, len(context.views))).round().astype(int)
+        parts = np.array_split(np.arange(len(context.views)), min(FRAMES, len(context.views)))
+        picked = [DRAW.choice(list(part)) for part in parts]  # nobody knows beforehand which frames
         cues = [
             consistency_cues(grey_crop(context.sample.frames[view.frame], view.face, sides=2.0, size=SIZE))
             for view in (context.views[index] for index in picked)
@@ -44,6 +48,6 @@ class DeepfakeStage:
             "grid": round(grid, 3),
             "voice": "not checked: there is no model for it yet" if context.sample.voice is not None else "none given",
         }
-        if not SMALLEST_NOISE_RATIO <= noise <= LARGEST_NOISE_RATIO or grid > LARGEST_GRID:
+        if not SMALLEST_NOISE_RATIO <= noise <= LARGEST_NOISE_RATIO or not grid <= LARGEST_GRID:
             return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.MANIPULATED, evidence=evidence)
         return StageResult(NAME, StageOutcome.PASSED, evidence=evidence)

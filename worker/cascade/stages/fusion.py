@@ -68,13 +68,22 @@ class FusionStage:
                     cosine = float(reference @ probe)
                     parts[modality] = (cosine, self.llr(modality, cosine))
             if parts and context.policy.required_modalities <= parts.keys():
-                compared.append(Compared(person, sum(llr for _, llr in parts.values()), parts))
+                compared.append(Compared(person, fused(parts, context.policy.required_modalities), parts))
         return compared
 
     def llr(self, modality: Modality, cosine: float) -> float:
         """Natural-log likelihood ratio of a cosine, held within LARGEST_LLR."""
         calibration = self._calibrations[modality]
+        if not math.isfinite(cosine):
+            raise ValueError("a cosine that is no number must match nobody")
         return max(-LARGEST_LLR, min(LARGEST_LLR, calibration.slope * cosine + calibration.offset))
+
+
+def fused(parts: dict[Modality, tuple[float, float]], required: frozenset[Modality]) -> float:
+    """The sum of log-likelihood ratios; a required modality that speaks against the person is not outvoted."""
+    total = sum(llr for _, llr in parts.values())
+    against = [llr for modality, (_, llr) in parts.items() if modality in required and llr < 0]
+    return min([total, *against])
 
 
 def posteriors(compared: list[Compared], *, prior: float, enrolled: int) -> tuple[Candidate, ...]:

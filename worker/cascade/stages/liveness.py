@@ -6,6 +6,8 @@ who blinks. The evidence says which cues were looked at.
 
 from __future__ import annotations
 
+import secrets
+
 import numpy as np
 
 from models.liveness.cues.blink import count_blinks, eye_aspect_ratio
@@ -25,6 +27,7 @@ MOTION_SIZE = 64
 NETWORK_FRAMES = 3
 NETWORK_THRESHOLD = 0.5
 LEAST_MESHES = 0.8
+DRAW = secrets.SystemRandom()
 # Outside what 99.5 % of each measured set of bona fide pictures show (docs/decisions/0004-gates-for-now.md).
 LARGEST_REGULARITY = 9.0
 
@@ -56,6 +59,9 @@ class LivenessStage:
         ratios = [
             (eye_aspect_ratio(mesh), time) for mesh, time in zip(context.meshes, times, strict=True) if mesh is not None
         ]
+        meshed = [view for view, mesh in zip(views, context.meshes, strict=True) if mesh is not None]
+        if ratios:
+            context.blinking = meshed[int(np.argmin([ratio for ratio, _ in ratios]))]
         blinks = count_blinks(np.array([ratio for ratio, _ in ratios]), np.array([time for _, time in ratios]))
         faces = np.stack([grey_crop(frames[view.frame], view.face, sides=1.0, size=MOTION_SIZE) for view in views])
         spread = spread_over(views, NETWORK_FRAMES)
@@ -78,10 +84,10 @@ class LivenessStage:
 
 
 def spread_over(views: tuple[FaceView, ...], count: int) -> list[FaceView]:
-    """At most ``count`` views, evenly spread in time."""
+    """At most ``count`` views, one drawn from each stretch of time, so that nobody knows beforehand which are looked at."""
     if len(views) <= count:
         return list(views)
-    return [views[index] for index in np.linspace(0, len(views) - 1, count).round().astype(int)]
+    return [views[int(DRAW.choice(part))] for part in np.array_split(np.arange(len(views)), count)]
 
 
 def _times(context: Context) -> tuple[np.ndarray, bool]:
@@ -96,13 +102,13 @@ def _times(context: Context) -> tuple[np.ndarray, bool]:
 
 
 def _judged(evidence: dict) -> StageResult:
-    if evidence["frozen_share"] > MOST_FROZEN:
+    if not evidence["frozen_share"] <= MOST_FROZEN:
         return _refused(Reason.NOT_LIVE, evidence | {"failed": "frozen"})
-    if evidence["network"] is not None and evidence["network_score"] < NETWORK_THRESHOLD:
+    if evidence["network"] is not None and not evidence["network_score"] >= NETWORK_THRESHOLD:
         return _refused(Reason.NOT_LIVE, evidence | {"failed": "network"})
-    if evidence["regularity"] > LARGEST_REGULARITY:
+    if not evidence["regularity"] <= LARGEST_REGULARITY:
         return _refused(Reason.NOT_LIVE, evidence | {"failed": "regularity"})
-    if evidence["mesh_share"] < LEAST_MESHES or evidence["blinks"] < 1:
+    if not evidence["mesh_share"] >= LEAST_MESHES or evidence["blinks"] < 1:
         return _refused(Reason.NO_BLINK, evidence | {"failed": "blink"})
     return StageResult(NAME, StageOutcome.PASSED, evidence=evidence)
 

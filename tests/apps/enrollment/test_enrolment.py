@@ -17,7 +17,7 @@ from apps.enrollment.services.start import start_enrolment
 from apps.enrollment.services.work_off import work_off
 from apps.errors import CosmicError
 from apps.identities.models import GalleryState, Person
-from tests.factories import ConsentFactory, ModelVersionFactory, PersonFactory, direction, enrolled
+from tests.factories import ConsentFactory, ModelVersionFactory, PersonFactory, UserFactory, direction, enrolled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -176,6 +176,28 @@ def test_an_invitation_runs_out_and_a_new_one_replaces_it(newcomer):
     Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     with pytest.raises(CosmicError):
         open_invitation(tokens[1])
+
+
+def test_consent_withdrawn_while_samples_are_judged_counts(newcomer):
+    job = start_enrolment(person=newcomer, bundle=faces(1, 1), source="rest", actor_id="test", dispatched=False)
+    newcomer.consents.update(withdrawn_at=timezone.now())
+
+    work_off(str(job.public_id), embed, llr)
+
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == ("refused", "consent_missing")
+    assert not newcomer.samples.exists()
+
+
+def test_an_operator_who_may_only_look_invites_and_enrols_nobody(client: Client):
+    viewer = UserFactory(is_staff=True)
+    client.force_login(viewer)
+
+    invited = client.post("/api/v1/invitations", {"username": "eve"}, content_type="application/json")
+    found = client.post("/identify/")
+    rebuilt = client.post("/gallery/rebuild")
+
+    assert [answer.status_code for answer in (invited, found, rebuilt)] == [403, 403, 403]
 
 
 @pytest.mark.parametrize("path", ["/enrol/", "/enrol/made-up-token/"])

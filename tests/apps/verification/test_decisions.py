@@ -123,6 +123,33 @@ def test_what_was_tried_twice_is_denied_and_not_forgotten(new_capture):
     assert (capture.decision.outcome, capture.decision.reason) == ("DENIED", "internal")
 
 
+def test_a_question_that_was_deleted_is_a_denial(person, new_capture):
+    capture = new_capture()
+    record_decision(capture=capture, verdict=borderline(person))
+    person.questions.all().delete()
+
+    take_up_lost_work()
+
+    assert capture.decision.outcome == "DENIED"
+
+
+def test_a_login_without_a_name_counts_against_whoever_was_recognised(person, new_capture, settings):
+    from apps.captures import limits
+    from apps.verification.services.answers import judge, take_answer
+
+    for _ in range(5):
+        capture = new_capture(one_to_many=True, account_key=limits.address_key("198.51.100.7"))
+        record_decision(capture=capture, verdict=borderline(person))
+        capture.refresh_from_db()
+        take_answer(capture=capture, answer="wrong")
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            judge(capture.challenge.pk)
+
+    with pytest.raises(CosmicError) as refused:
+        limits.check_account(limits.account_key(person.user.get_username()))
+    assert refused.value.code == "too_many_failed_attempts"
+
+
 def test_a_question_that_nobody_answered_is_a_denial(person, new_capture):
     capture = new_capture()
     record_decision(capture=capture, verdict=borderline(person))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from django.test import Client
 
 from apps.captures.binding import session_binding
+from apps.identities.models import Person
+from apps.identities.services.consent import withdraw_consent
+from apps.identities.services.people import set_status
 from apps.verification.models import StageRecord
 from apps.verification.selectors import job_values
 from apps.verification.services.decide import VerdictData, record_decision
@@ -61,6 +65,32 @@ def test_an_operator_does_not_come_in_by_biometrics_alone(client: Client, comple
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "second_factor_missing")
     assert not logged_in(client)
+
+
+def test_recovery_codes_alone_are_no_second_factor(client: Client, complete, person):
+    RecoveryCodes.activate(person.user)
+
+    assert complete("REQUIRE_2FA").status_code == 403
+    assert not logged_in(client)
+
+
+def test_suspension_ends_the_session_and_withdrawing_does_not_undo_it(client: Client, complete, person):
+    complete()
+    withdraw_consent(person=person, actor_id="test")
+    set_status(person=person, status=Person.Status.SUSPENDED, actor_id="test")
+
+    assert not logged_in(client)
+    withdraw_consent(person=person, actor_id="test")
+    person.refresh_from_db()
+    assert person.status == Person.Status.SUSPENDED
+
+
+@pytest.mark.parametrize("path", ["password/set/", "password/reset/", "email/", "signup/"])
+def test_a_face_cannot_set_a_password(client: Client, complete, path: str):
+    complete()
+
+    assert client.get(f"/accounts/{path}").status_code == 404
+    assert client.post(f"/accounts/{path}", {"password1": "x", "password2": "x"}).status_code == 404
 
 
 def test_another_browser_cannot_use_the_grant(client: Client, person, new_capture):

@@ -77,11 +77,7 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     return answer(request, CosmicError(ErrorCode.CSRF_FAILED, status=403))
 
 
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return answer(request, CosmicError(ErrorCode.NOT_FOUND, status=404))
-
-
-def closed_page(request: HttpRequest) -> HttpResponse:
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return answer(request, CosmicError(ErrorCode.NOT_FOUND, status=404))
 
 

@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from authsite import health
 from authsite.admin_login import admin_login
-from authsite.api_errors import closed_page
+from authsite.api_errors import page_not_found
 
 CLOSED = ("password/set/", "password/reset/", "email/", "signup/")
 
@@ -15,7 +15,7 @@ urlpatterns = [
     path("", include("apps.enrollment.urls")),
     path("", include("apps.identities.urls")),
     # A face must not be able to set a password, and nobody here has an address to send mail to.
-    *(path(f"accounts/{closed}", closed_page) for closed in CLOSED),
+    *(path(f"accounts/{closed}", page_not_found) for closed in CLOSED),
     path("accounts/", include("allauth.urls")),
     path("admin/login/", admin_login),  # before the admin's own form, which knows no second factor and no limits
     path("admin/", admin.site.urls),

@@ -13,7 +13,7 @@ from django.core.cache import cache
 
 from apps.identities import gallery
 from authsite import embedded, embedded_redis
-from tests.deployment import Deployment
+from tests.deployment import Deployment, running
 from tests.environment import SHARED
 from worker import wiring
 from worker.engines.types import Engines
@@ -47,17 +47,15 @@ def forgotten_matrices() -> None:
 @pytest.fixture(scope="session")
 def engines(redis_server: None) -> Engines:
     """The built-in pack, loaded and warm."""
-    wiring._configure_runtime()
+    wiring.configure_runtime()
     return wiring.runtime.get("builtin")
 
 
 @pytest.fixture(scope="session")
 def cosmic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A whole deployment, as ``make up`` starts it: Redis, web server, worker and clock."""
-    deployment = Deployment(tmp_path_factory.mktemp("cosmic"))
-    deployment.start()
-    yield deployment
-    deployment.stop()
+    with running(tmp_path_factory.mktemp("cosmic")) as deployment:
+        yield deployment
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -136,6 +137,17 @@ class Deployment:
 
     def logs(self) -> str:
         return "\n".join(f"--- {log.name}\n{log.read_text()[-2000:]}" for log in (self.state / "log").glob("*.log"))
+
+
+@contextmanager
+def running(state: Path, **variables: str) -> Iterator[Deployment]:
+    """A deployment from its start to its stop."""
+    deployment = Deployment(state, **variables)
+    deployment.start()
+    try:
+        yield deployment
+    finally:
+        deployment.stop()
 
 
 T = TypeVar("T")

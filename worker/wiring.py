@@ -31,7 +31,7 @@ def engines(pack: str | None = None) -> Engines:
     Raises:
         models.errors.ModelMissing: weights or a calibration are not at hand.
     """
-    _configure_runtime()
+    configure_runtime()
     return runtime.get(pack or answering_pack(settings.ENV.pack))
 
 
@@ -41,14 +41,14 @@ def places() -> Places:
 
 
 @cache
-def _configure_runtime() -> None:
+def configure_runtime() -> None:
     env = settings.ENV
     runtime.configure(models_dir=env.models_dir, state_dir=env.state_dir, threads=env.threads, providers=env.providers)
 
 
 def cards() -> list[dict[str, object]]:
     """What the configured pack's recognition models are, for ``ModelVersion``."""
-    _configure_runtime()
+    configure_runtime()
     return [
         {
             "modality": card.modality,

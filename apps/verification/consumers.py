@@ -114,7 +114,7 @@ def _binding(scope: dict) -> str:
     user = scope.get("token_user")
     if user is not None:
         return account_binding(user.pk)
-    return session_binding(scope["session"].session_key or "none")
+    return session_binding(scope["session"].session_key)
 
 
 def _as_request(scope: dict) -> HttpRequest:

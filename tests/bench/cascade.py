@@ -33,7 +33,7 @@ ADA = 1
 
 def report(folder: Path) -> None:
     for pack in PACKS:
-        wiring._configure_runtime()
+        wiring.configure_runtime()
         try:
             engines = wiring.runtime.get(pack)
         except ModelMissing as error:

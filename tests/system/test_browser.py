@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from authsite.env import PROJECT
 from tests import media
 from tests.captures import SENTENCES, VOICES, enrolment_files
-from tests.deployment import OPERATOR, PASSWORD, Deployment
+from tests.deployment import OPERATOR, PASSWORD, Deployment, running
 from tests.people import eyes_of, portrait
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -49,10 +49,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cosmic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A deployment of its own: who enrols here would be a duplicate of the people that other tests enrol."""
-    deployment = Deployment(tmp_path_factory.mktemp("pages"))
-    deployment.start()
-    yield deployment
-    deployment.stop()
+    with running(tmp_path_factory.mktemp("pages")) as deployment:
+        yield deployment
 
 
 @pytest.fixture(scope="module")
@@ -209,12 +207,10 @@ def test_an_operator_logs_in_with_a_password_and_sets_up_a_second_factor(open_pa
 @pytest.fixture(scope="module")
 def doubting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A deployment that is never quite sure: everybody who matches is asked their question."""
-    deployment = Deployment(tmp_path_factory.mktemp("doubting"), COSMIC_CONFIDENCE_HIGH="0.999999999")
-    deployment.start()
-    assert deployment.enrol("ada", enrolment_files("astronaut"))["status"] == "done"
-    deployment.manage("shell", "--no-imports", "-c", QUESTION_AND_SECOND_FACTOR)
-    yield deployment
-    deployment.stop()
+    with running(tmp_path_factory.mktemp("doubting"), COSMIC_CONFIDENCE_HIGH="0.999999999") as deployment:
+        assert deployment.enrol("ada", enrolment_files("astronaut"))["status"] == "done"
+        deployment.manage("shell", "--no-imports", "-c", QUESTION_AND_SECOND_FACTOR)
+        yield deployment
 
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

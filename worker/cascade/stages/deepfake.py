@@ -6,12 +6,11 @@ traces. It is no trained detector, and nothing here looks at the voice; the evid
 
 from __future__ import annotations
 
-import secrets
-
 import numpy as np
 
 from models.deepfake.cues.consistency import SIZE, consistency_cues
 from worker.cascade.crops import grey_crop
+from worker.cascade.draw import one_of_each_stretch
 from worker.cascade.stage import Context
 from worker.cascade.types import Modality, Reason, StageOutcome, StageResult
 
@@ -21,7 +20,6 @@ FRAMES = 3
 LARGEST_NOISE_RATIO = 1.6
 SMALLEST_NOISE_RATIO = -1.4
 LARGEST_GRID = 3.5
-DRAW = secrets.SystemRandom()
 
 
 class DeepfakeStage:
@@ -33,11 +31,9 @@ class DeepfakeStage:
         if not context.views:
             missing = {"modality": Modality.FACE.value}
             return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.MODALITY_MISSING, evidence=missing)
-        parts = np.array_split(np.arange(len(context.views)), min(FRAMES, len(context.views)))
-        picked = [DRAW.choice(list(part)) for part in parts]  # nobody knows beforehand which frames
         cues = [
             consistency_cues(grey_crop(context.sample.frames[view.frame], view.face, sides=2.0, size=SIZE))
-            for view in (context.views[index] for index in picked)
+            for view in one_of_each_stretch(context.views, FRAMES)
         ]
         noise = float(np.median([cue.noise_ratio for cue in cues]))
         sharpness = float(np.median([cue.sharpness_ratio for cue in cues]))

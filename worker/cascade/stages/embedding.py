@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
-
 import numpy as np
 
+from worker.cascade.draw import DRAW, stretches
 from worker.cascade.quality import Quality, face_quality, speech_only, voice_quality
 from worker.cascade.stage import Context
 from worker.cascade.types import CaptureUnusable, FaceView, Modality, Reason, StageOutcome, StageResult
@@ -15,7 +14,6 @@ NAME = "embedding"
 FRAMES = 3
 # Closed eyes change an embedding a little, so this asks for less than a match.
 LEAST_BLINK_LLR = -3.0
-DRAW = secrets.SystemRandom()
 
 
 class EmbeddingStage:
@@ -104,11 +102,8 @@ class EmbeddingStage:
 def _apart(good: list[tuple[Quality, FaceView]]) -> list[tuple[Quality, FaceView]]:
     """One usable frame of the first, the middle and the last third, drawn from the better half of each: all of the time
     is compared, and nobody knows beforehand which frames."""
-    if len(good) <= FRAMES:
-        return good
     in_time = sorted(good, key=lambda pair: pair[1].frame)
-    thirds = np.array_split(np.arange(len(in_time)), FRAMES)
-    ranked = [sorted((in_time[index] for index in third), key=lambda pair: -pair[0].score) for third in thirds]
+    ranked = [sorted(third, key=lambda pair: -pair[0].score) for third in stretches(in_time, FRAMES)]
     return [DRAW.choice(third[: max(1, len(third) // 2)]) for third in ranked]
 
 

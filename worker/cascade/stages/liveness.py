@@ -6,16 +6,15 @@ who blinks. The evidence says which cues were looked at.
 
 from __future__ import annotations
 
-import secrets
-
 import numpy as np
 
 from models.liveness.cues.blink import count_blinks, eye_aspect_ratio
 from models.liveness.cues.motion import frozen_share
 from models.liveness.cues.spectrum import SIZE, spectrum_cues
 from worker.cascade.crops import grey_crop
+from worker.cascade.draw import one_of_each_stretch
 from worker.cascade.stage import Context
-from worker.cascade.types import FaceView, Modality, Reason, StageOutcome, StageResult
+from worker.cascade.types import Modality, Reason, StageOutcome, StageResult
 from worker.engines.types import LandmarkEngine, LivenessNetwork
 
 NAME = "liveness"
@@ -27,7 +26,6 @@ MOTION_SIZE = 64
 NETWORK_FRAMES = 3
 NETWORK_THRESHOLD = 0.5
 LEAST_MESHES = 0.8
-DRAW = secrets.SystemRandom()
 # Outside what 99.5 % of each measured set of bona fide pictures show (docs/decisions/0004-gates-for-now.md).
 LARGEST_REGULARITY = 9.0
 
@@ -64,7 +62,7 @@ class LivenessStage:
             context.blinking = meshed[int(np.argmin([ratio for ratio, _ in ratios]))]
         blinks = count_blinks(np.array([ratio for ratio, _ in ratios]), np.array([time for _, time in ratios]))
         faces = np.stack([grey_crop(frames[view.frame], view.face, sides=1.0, size=MOTION_SIZE) for view in views])
-        spread = spread_over(views, NETWORK_FRAMES)
+        spread = one_of_each_stretch(views, NETWORK_FRAMES)
         spectra = [spectrum_cues(grey_crop(frames[view.frame], view.face, sides=1.0, size=SIZE)) for view in spread]
         cues: dict[str, object] = {
             "mesh_share": round(len(ratios) / len(views), 3),
@@ -81,13 +79,6 @@ class LivenessStage:
             cues["network"] = self._network.name
             cues["network_score"] = round(float(np.mean(scores)), 4)
         return cues
-
-
-def spread_over(views: tuple[FaceView, ...], count: int) -> list[FaceView]:
-    """At most ``count`` views, one drawn from each stretch of time, so that nobody knows beforehand which are looked at."""
-    if len(views) <= count:
-        return list(views)
-    return [views[int(DRAW.choice(part))] for part in np.array_split(np.arange(len(views)), count)]
 
 
 def _times(context: Context) -> tuple[np.ndarray, bool]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from models.errors import ModelMissing
 from models.evaluation.calibration import TooFewTrials, Trials, fit, measure, trials_from
 from models.registry import CALIBRATIONS
-from worker import runtime
+from worker import runtime, wiring
 from worker.cascade.decode import decode_audio, decode_image
 from worker.cascade.types import CaptureUnusable
 from worker.engines.types import Engines, Vector
@@ -39,10 +39,7 @@ class Command(BaseCommand):
         parser.add_argument("--ship", action="store_true", help="write beside the model cards that come with COSMIC")
 
     def handle(self, **options) -> None:
-        env = settings.ENV
-        runtime.configure(
-            models_dir=env.models_dir, state_dir=env.state_dir, threads=env.threads, providers=env.providers
-        )
+        wiring.configure_runtime()
         try:
             engines = runtime.build(options["pack"], runtime.configuration(), calibrated=False)
         except ModelMissing as error:

@@ -25,9 +25,9 @@ from worker.cascade.crops import grey_crop
 from worker.cascade.decode import decode_image
 from worker.cascade.stages import deepfake, liveness
 from worker.cascade.types import CaptureUnusable
+from worker.command_line import PICTURES
 from worker.engines.types import Engines, Image
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 QUANTILES = (0.005, 0.05, 0.5, 0.95, 0.995)
 # cue: (lowest allowed, highest allowed)
 LIMITS = {
@@ -46,14 +46,14 @@ class Command(BaseCommand):
         parser.add_argument("--most", type=int, default=0, help="pictures of one folder within these; 0: all")
         parser.add_argument("--json", action="store_true")
 
-    def handle(self, *, folders: list[Path], most: int, json: bool, **_: object) -> None:
+    def handle(self, *, folders: list[Path], most: int, **options: object) -> None:
         try:
             engines = wiring.engines(settings.ENV.pack)
         except ModelMissing as error:
             raise CommandError(str(error)) from error
         results = {str(folder): measured(folder, most, engines) for folder in folders}
-        if json:
-            self.stdout.write(_json(results))
+        if options["json"]:
+            self.stdout.write(json.dumps(results, indent=2))
         else:
             print_tables(results)
 
@@ -125,7 +125,3 @@ def print_tables(results: dict[str, dict]) -> None:
             table.add_row(name, *map(str, values["quantiles"].values()), f"{values['refused']:.2%}")
         Console().print(table)
         Console().print(f"refused by any: {summary['refused_by_any']:.2%}")
-
-
-def _json(values: object) -> str:
-    return json.dumps(values, indent=2)

@@ -1,0 +1,55 @@
+"""``python -m models.cosmic.evaluate_checkpoint --checkpoint runs/cosmic/fold0/best.safetensors --features features.sqlite``
+
+The figures of a checkpoint on the test people of its own fold. Twice the same call, twice the same figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.cosmic.config import TrainConfig
+from models.cosmic.health import health_of
+from models.cosmic.method import KIND, CosmicMethod, restored
+from models.cosmic.train import experiment_of
+from models.data.features import Features, FeaturesMismatch
+from models.data.load import load as load_features
+from models.training.checkpoint import load
+from models.training.configuration import merged
+from models.training.figures import fold_figures
+
+
+def evaluate_checkpoint(path: Path, features: Features, device: torch.device | None = None) -> dict[str, Any]:
+    """Figures of face and voice, face alone and voice alone, without context as the cascade has it, and health.
+
+    Raises:
+        models.training.checkpoint.BadCheckpoint: no checkpoint of COSMIC.
+        FeaturesMismatch: the features were made by other models than those it was trained on.
+    """
+    device = device or torch.device("cpu")
+    checkpoint = load(path, kind=KIND)
+    if checkpoint.meta["features"] != dataclasses.asdict(features.header):
+        raise FeaturesMismatch(f"{path} was trained on features of other models")
+    config = merged(TrainConfig(), checkpoint.meta["config"])
+    experiment = experiment_of(config, features, checkpoint.meta["fold"])
+    model, scaler = restored(checkpoint, device)
+    figures, _ = fold_figures(CosmicMethod(model, scaler, device, context=False), experiment)
+    health = health_of(model, scaler, experiment.test[0], device)
+    return {"figures": figures, "health": dataclasses.asdict(health), "progress": checkpoint.meta["progress"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--features", type=Path, required=True)
+    options = parser.parse_args()
+    print(json.dumps(evaluate_checkpoint(options.checkpoint, load_features(options.features)), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,7 @@ from environs import Env, EnvError, validate
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODALITIES = {"face", "voice"}
+FUSIONS = ["auto", "mimop", "cosmic", "logistic", "llr_sum"]  # the methods of models/fusion.py, which stays unseen here
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,12 @@ class Environment:
     master_key_file: Path
     models_dir: Path | None
     pack: str
+    fusion: str
     threads: int
     providers: list[str]
     prior: float
+    cost_false_match: float
+    cost_false_non_match: float
     confidence_low: float
     confidence_high: float
     second_factor_after_challenge: bool
@@ -63,6 +67,7 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         env.read_env(str(dotenv), recurse=False)
     state_dir = env.path("COSMIC_STATE_DIR", PROJECT / "var")
     share = validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False)
+    cost = validate.Range(min=0, min_inclusive=False)
     models_dir = env.str("COSMIC_MODELS_DIR", "")
     port = env.int("COSMIC_PORT", 8000, validate=validate.Range(min=1, max=65535))
     environment = Environment(
@@ -79,9 +84,12 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         master_key_file=env.path("COSMIC_MASTER_KEY_FILE", state_dir / "keys" / "master.key"),
         models_dir=Path(models_dir) if models_dir else None,
         pack=env.str("COSMIC_PACK", "builtin"),
+        fusion=env.str("COSMIC_FUSION", "auto", validate=validate.OneOf(FUSIONS)),
         threads=env.int("COSMIC_THREADS", 2, validate=validate.Range(min=1, max=64)),
         providers=env.list("COSMIC_ONNX_PROVIDERS", ["CPUExecutionProvider"]),
         prior=env.float("COSMIC_PRIOR", 0.01, validate=share),
+        cost_false_match=env.float("COSMIC_COST_FALSE_MATCH", 1.0, validate=cost),
+        cost_false_non_match=env.float("COSMIC_COST_FALSE_NON_MATCH", 1.0, validate=cost),
         confidence_low=env.float("COSMIC_CONFIDENCE_LOW", 0.40, validate=share),
         confidence_high=env.float("COSMIC_CONFIDENCE_HIGH", 0.60, validate=share),
         second_factor_after_challenge=env.bool("COSMIC_SECOND_FACTOR_AFTER_CHALLENGE", True),

@@ -60,7 +60,12 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A set of models that recognise together. ``detector``, ``face`` and ``voice`` are names of models."""
+    """A set of models that recognise together.
+
+    Arguments:
+        detector, face, voice: names of models.
+        fusion: the method by which face and voice are fused, unless the operator asks for another.
+    """
 
     name: str
     description: str
@@ -68,6 +73,7 @@ class Pack:
     detector: str = ""
     face: str = ""
     voice: str = ""
+    fusion: str = "llr_sum"
 
     @property
     def recognises(self) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from models.errors import ModelMissing
-from models.registry import Places, calibration_values, locate, models, pack
+from models.evaluation.record import CalibrationRecord
+from models.fusion import FusionMethod, locate_fusion
+from models.registry import Pack, Places, calibration_values, locate, models, pack
 from worker.engines import detection, gates, landmarks, recognition, speech_activity, voice
+from worker.engines.fusion import FACE, VOICE, FusionEngine, LlrSum, build_fusion
 from worker.engines.sessions import SessionOptions, exported
 from worker.engines.types import (
     SAMPLE_RATE,
@@ -25,11 +27,16 @@ from worker.engines.types import (
     VoiceEmbedder,
 )
 
+AUTO = "auto"
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
+    """``fusion``: a method by name, or ``auto`` for the pack's own (models/manifest.toml)."""
+
     places: Places
     options: SessionOptions
+    fusion: str = AUTO
 
 
 _configuration: Configuration | None = None
@@ -37,11 +44,13 @@ _built: dict[str, Engines] = {}
 _lock = threading.Lock()
 
 
-def configure(*, models_dir: Path | None, state_dir: Path, threads: int, providers: list[str]) -> None:
+def configure(
+    *, models_dir: Path | None, state_dir: Path, threads: int, providers: list[str], fusion: str = AUTO
+) -> None:
     """Say where models lie and how they run. Call once, before ``get``."""
     global _configuration  # one process, one configuration
     options = SessionOptions(threads=threads, providers=tuple(providers))
-    _configuration = Configuration(Places(models_dir=models_dir, state_dir=state_dir), options)
+    _configuration = Configuration(Places(models_dir=models_dir, state_dir=state_dir), options, fusion)
 
 
 def configuration() -> Configuration:
@@ -78,14 +87,7 @@ def cards(pack_name: str) -> list[ModelCard]:
 def card(name: str, modality: str, pack_name: str, places: Places, *, calibrated: bool = True) -> ModelCard:
     """What is known of model ``name``; ``calibrated=False`` is for the command that makes the calibration."""
     entry = models()[name]
-    values: dict[str, Any] = calibration_values(name, places) if calibrated else {}
-    calibration = Calibration(
-        name=str(values.get("name", "none")),
-        slope=float(values.get("slope", 0.0)),
-        offset=float(values.get("offset", 0.0)),
-        identities=int(values.get("identities", 0)),
-        trials=int(values.get("trials", 0)),
-    )
+    calibration = calibration_of(name, places) if calibrated else Calibration("none", 0.0, 0.0, 0, 0)
     return ModelCard(
         modality=modality,
         name=name,
@@ -95,6 +97,27 @@ def card(name: str, modality: str, pack_name: str, places: Places, *, calibrated
         licence=entry.licence,
         calibration=calibration,
     )
+
+
+def calibration_of(name: str, places: Places) -> Calibration:
+    """The stored calibration of model ``name``; one of COSMIC 1.0 still answers, but nothing measured goes with it.
+
+    Raises:
+        models.errors.ModelMissing: it was never calibrated, or its file holds something else.
+    """
+    values = calibration_values(name, places)
+    try:
+        if "version" in values:
+            return Calibration.of(CalibrationRecord.from_json(values))
+        return Calibration(
+            name=str(values["name"]),
+            slope=float(values["slope"]),
+            offset=float(values["offset"]),
+            identities=int(values["identities"]),
+            trials=int(values["trials"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise ModelMissing(name, f"its calibration cannot be read ({error}); run: manage.py calibrate") from error
 
 
 def recognising(pack_name: str):
@@ -118,6 +141,7 @@ def build(pack_name: str, config: Configuration, *, calibrated: bool = True) -> 
         voice=_voice_embedder(chosen.voice, voice_card, config),
         speech=speech_activity.SileroActivity(locate("silero_vad", places), config.options),
         liveness=_liveness(config),
+        fusion=_fusion(chosen, face_card, voice_card, config) if calibrated else _llr_sum(face_card, voice_card),
     )
 
 
@@ -135,6 +159,13 @@ def warm(engines: Engines) -> None:
     engines.speech.segments(sound)
     if engines.liveness is not None:
         engines.liveness.score(picture, face)
+    vectors = {
+        FACE: np.eye(1, engines.face.card.width, dtype=np.float32)[0],
+        VOICE: np.eye(1, engines.voice.card.width, dtype=np.float32)[0],
+    }
+    for shown in ((FACE, VOICE), (FACE,), (VOICE,)):
+        references = {modality: vectors[modality][None] for modality in shown}
+        engines.fusion.compare(vectors, {FACE: 1.0, VOICE: 1.0}, references)
 
 
 def _landmarks(places: Places) -> landmarks.MediaPipeMesh:
@@ -177,6 +208,25 @@ def _liveness(config: Configuration) -> LivenessNetwork | None:
     except ModelMissing:
         return None
     return gates.MiniFasNetPair(networks, config.options)
+
+
+def fusion_method(pack_name: str, config: Configuration) -> FusionMethod:
+    """Which fusion a pack runs: what the operator asked for, else the pack's own."""
+    return FusionMethod(pack(pack_name).fusion if config.fusion == AUTO else config.fusion)
+
+
+def _fusion(chosen: Pack, face: ModelCard, voice: ModelCard, config: Configuration) -> FusionEngine:
+    method = fusion_method(chosen.name, config)
+    if method is FusionMethod.LLR_SUM:
+        return _llr_sum(face, voice)
+    folder, fusion_card = locate_fusion(
+        chosen.name, method, config.places, face_sha256=face.sha256, voice_sha256=voice.sha256
+    )
+    return build_fusion(folder, fusion_card, config.options)
+
+
+def _llr_sum(face: ModelCard, voice: ModelCard) -> FusionEngine:
+    return LlrSum({FACE: face.calibration, VOICE: voice.calibration})
 
 
 def _ge2e(state):

@@ -43,7 +43,13 @@ def places() -> Places:
 @cache
 def configure_runtime() -> None:
     env = settings.ENV
-    runtime.configure(models_dir=env.models_dir, state_dir=env.state_dir, threads=env.threads, providers=env.providers)
+    runtime.configure(
+        models_dir=env.models_dir,
+        state_dir=env.state_dir,
+        threads=env.threads,
+        providers=env.providers,
+        fusion=env.fusion,
+    )
 
 
 def cards() -> list[dict[str, object]]:
@@ -64,6 +70,9 @@ def cards() -> list[dict[str, object]]:
 
 
 def calibration_values(calibration: Calibration) -> dict[str, object]:
+    """The whole record as plain values, or what little is known without one."""
+    if calibration.record is not None:
+        return calibration.record.to_json()
     return {
         "name": calibration.name,
         "slope": calibration.slope,
@@ -90,6 +99,8 @@ def policy_named(name: str) -> Policy:
     policy = Policy(
         name=name,
         prior=env.prior,
+        cost_false_match=env.cost_false_match,
+        cost_false_non_match=env.cost_false_non_match,
         confidence_low=env.confidence_low,
         confidence_high=env.confidence_high,
         required_modalities=frozenset(Modality(modality) for modality in env.required_modalities),
@@ -125,12 +136,11 @@ def embed_for_enrolment(pack: str | None = None) -> Callable[[str, bytes], Sampl
 
 
 def llr_for(pack: str | None = None) -> Callable[[str, float], float]:
-    """``llr(modality, cosine)``: natural-log likelihood ratio by the pack's calibration."""
+    """``llr(modality, cosine)``: natural-log likelihood ratio by the pack's calibration; ValueError if it is no number."""
     loaded = engines(pack)
     calibrations = {Modality.FACE: loaded.face.card.calibration, Modality.VOICE: loaded.voice.card.calibration}
 
     def llr(modality: str, cosine: float) -> float:
-        calibration = calibrations[Modality(modality)]
-        return calibration.slope * cosine + calibration.offset
+        return calibrations[Modality(modality)].llr(cosine)
 
     return llr

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 
+from apps.identities.calibrations import calibration
 from apps.identities.models import Consent, GalleryBuild, GalleryState, ModelVersion, Person
 from apps.identities.services.people import erase_person, set_status
 from apps.read_only import ReadOnly
@@ -49,7 +51,43 @@ class ConsentAdmin(ReadOnly):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnly):
-    list_display = ("name", "modality", "pack", "width", "licence", "first_seen_at")
+    """Each model with what its calibration rests on, as the worker has synced it."""
+
+    list_display = ("name", "modality", "pack", "calibrated_by", "method", "made_at", "data", "trials", "eer", "points")
+    fields = ("name", "modality", "pack", "width", "licence", "sha256", "first_seen_at", "figures")
+    readonly_fields = ("figures",)
+
+    @admin.display(description="calibration")
+    def calibrated_by(self, version: ModelVersion) -> str:
+        return calibration(version.calibration).name
+
+    @admin.display
+    def method(self, version: ModelVersion) -> str:
+        return calibration(version.calibration).method
+
+    @admin.display(description="made")
+    def made_at(self, version: ModelVersion) -> str:
+        return calibration(version.calibration).made_at
+
+    @admin.display
+    def data(self, version: ModelVersion) -> str:
+        return calibration(version.calibration).data
+
+    @admin.display(description="fitted on")
+    def trials(self, version: ModelVersion) -> str:
+        return calibration(version.calibration).fitted_on
+
+    @admin.display(description="EER")
+    def eer(self, version: ModelVersion) -> str:
+        return calibration(version.calibration).eer
+
+    @admin.display(description="FNMR by FMR")
+    def points(self, version: ModelVersion) -> str:
+        return calibration(version.calibration).operating_points
+
+    @admin.display(description="calibration")
+    def figures(self, version: ModelVersion) -> str:
+        return render_to_string("identities/calibration.html", {"calibration": calibration(version.calibration)})
 
 
 @admin.register(GalleryBuild)

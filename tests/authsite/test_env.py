@@ -17,6 +17,9 @@ def read():
     [
         ("COSMIC_PRIOR", "0"),
         ("COSMIC_PRIOR", "2"),
+        ("COSMIC_COST_FALSE_MATCH", "0"),
+        ("COSMIC_COST_FALSE_MATCH", "nan"),
+        ("COSMIC_COST_FALSE_NON_MATCH", "-1"),
         ("COSMIC_CONFIDENCE_LOW", "x"),
         ("COSMIC_RATE_LIMIT", "many"),
         ("COSMIC_PORT", "70000"),
@@ -43,6 +46,16 @@ def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch):
 
     assert env.models_dir is None
     assert env.trusted_proxies == []
+
+
+def test_errors_cost_the_same_unless_somebody_says_otherwise(monkeypatch: pytest.MonkeyPatch):
+    unsaid = read()
+    monkeypatch.setenv("COSMIC_COST_FALSE_MATCH", "10")
+
+    said = read()
+
+    assert (unsaid.cost_false_match, unsaid.cost_false_non_match) == (1.0, 1.0)
+    assert (said.cost_false_match, said.cost_false_non_match) == (10.0, 1.0)
 
 
 def test_links_lead_to_the_port_that_is_served(monkeypatch: pytest.MonkeyPatch):

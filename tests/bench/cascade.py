@@ -68,8 +68,7 @@ def parts(engines: Engines) -> dict[str, Callable[[], object]]:
         return face_quality(image, face), engines.face.embed(image, face)
 
     def fuse() -> object:
-        calibration = engines.face.card.calibration
-        return calibration.slope * float(reference @ reference) + calibration.offset
+        return engines.face.card.calibration.llr(float(reference @ reference))
 
     def whole() -> object:
         engines.detector.detect(image)

@@ -89,7 +89,7 @@ def test_the_builtin_calibration_tells_real_people_apart(engines: Engines, share
         pairs.append((first, second))
     calibration = engines.face.card.calibration
     cosines = np.array([[first @ second for _, second in pairs] for first, _ in pairs])
-    llr = calibration.slope * cosines + calibration.offset
+    llr = np.vectorize(calibration.llr)(cosines)
     genuine, impostor = np.diag(llr), llr[~np.eye(len(pairs), dtype=bool)]
 
     assert len(pairs) >= 20

@@ -47,7 +47,7 @@ class Cascade:
             LivenessStage(engines.landmarks, engines.liveness),
             DeepfakeStage(),
             EmbeddingStage(engines.face, engines.voice, engines.speech),
-            FusionStage(calibrations),
+            FusionStage(engines.fusion, calibrations),
             ConfidenceStage(),
         )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from models.evaluation.decision import Stakes
 from worker.engines.types import DetectedFace, Image, Waveform
 
 
@@ -102,6 +103,7 @@ class Policy:
     Arguments:
         name: shown in evidence and audit.
         prior: probability, before looking, that the claim is true (1:1) or that the person is enrolled (1:N).
+        cost_false_match, cost_false_non_match: what the two errors cost; only their ratio matters.
         confidence_low, confidence_high: the borderline band of the posterior.
         required_modalities: both missing and unusable ones refuse.
         liveness_required, deepfake_required: False only for comparisons that authenticate nobody.
@@ -110,12 +112,19 @@ class Policy:
 
     name: str = "login"
     prior: float = 0.01
+    cost_false_match: float = 1.0
+    cost_false_non_match: float = 1.0
     confidence_low: float = 0.40
     confidence_high: float = 0.60
     required_modalities: frozenset[Modality] = frozenset({Modality.FACE})
     liveness_required: bool = True
     deepfake_required: bool = True
     max_seconds: float = 20.0
+
+    @property
+    def effective_prior(self) -> float:
+        """The prior with the costs of both errors in it, which the confidence gate's posterior starts from."""
+        return Stakes(self.prior, self.cost_false_match, self.cost_false_non_match).effective_prior
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.evaluation.record import CalibrationRecord, Method, ScoreMap
+
+if TYPE_CHECKING:
+    from worker.engines.fusion import FusionEngine
 
 Image = NDArray[np.uint8]  # (height, width, 3), RGB
 Waveform = NDArray[np.float32]  # (samples,), mono, 16 kHz, in [-1, 1]
@@ -33,9 +38,13 @@ class DetectedFace:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Cosine to natural-log likelihood ratio: ``llr = slope * cosine + offset`` (logistic calibration).
+    """Cosine to natural-log likelihood ratio.
 
-    ``name`` says model and data; ``identities`` and ``trials`` say how much stands behind it.
+    Arguments:
+        name: says model and data.
+        slope, offset: ``llr = slope * cosine + offset``, unless the record says that PAV applies.
+        identities, trials: how much stands behind it.
+        record: everything that was measured; None for a calibration of COSMIC 1.0, or where there is none.
     """
 
     name: str
@@ -43,6 +52,29 @@ class Calibration:
     offset: float
     identities: int
     trials: int
+    record: CalibrationRecord | None = None
+
+    @classmethod
+    def of(cls, record: CalibrationRecord) -> Calibration:
+        counts = record.fitted_on
+        return cls(
+            record.name,
+            record.score_map.slope,
+            record.score_map.offset,
+            counts.identities,
+            counts.genuine + counts.impostor,
+            record,
+        )
+
+    def llr(self, cosine: float) -> float:
+        """Natural-log likelihood ratio of a cosine; finite.
+
+        Raises:
+            ValueError: the cosine is not finite, which must match nobody.
+        """
+        if self.record is not None:
+            return self.record.score_map.llr(cosine)
+        return ScoreMap(Method.LOGISTIC, self.slope, self.offset).llr(cosine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +136,4 @@ class Engines:
     voice: VoiceEmbedder
     speech: SpeechActivity
     liveness: LivenessNetwork | None
+    fusion: FusionEngine

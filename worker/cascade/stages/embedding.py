@@ -55,8 +55,7 @@ class EmbeddingStage:
         chosen = _apart(good)
         vectors = np.stack([self._face.embed(frames[view.frame], view.face) for _, view in chosen])
         agreement = float((vectors @ vectors.T).min())
-        calibration = self._face.card.calibration
-        if not calibration.slope * agreement + calibration.offset >= 0:
+        if self._face.card.calibration.llr(agreement) < 0:
             raise CaptureUnusable(Reason.NOT_LIVE)
         probe = _mean(vectors)
         blinked = self._agreement_of_blink(context, probe)
@@ -81,8 +80,7 @@ class EmbeddingStage:
         if view is None:
             return None
         cosine = float(probe @ self._face.embed(context.sample.frames[view.frame], view.face))
-        calibration = self._face.card.calibration
-        if not calibration.slope * cosine + calibration.offset >= LEAST_BLINK_LLR:
+        if self._face.card.calibration.llr(cosine) < LEAST_BLINK_LLR:
             raise CaptureUnusable(Reason.NOT_LIVE)
         return round(cosine, 4)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.errors import ModelMissing
 from models.evaluation.record import CalibrationRecord
-from models.fusion import FusionMethod, locate_fusion
+from models.fusion import FusionCard, FusionMethod, locate_fusion
 from models.registry import Pack, Places, calibration_values, locate, models, pack
 from worker.engines import detection, gates, landmarks, recognition, speech_activity, voice
 from worker.engines.fusion import FACE, VOICE, FusionEngine, LlrSum, build_fusion
@@ -215,14 +215,31 @@ def fusion_method(pack_name: str, config: Configuration) -> FusionMethod:
     return FusionMethod(pack(pack_name).fusion if config.fusion == AUTO else config.fusion)
 
 
+def fusion_card(pack_name: str) -> FusionCard | None:
+    """The card of the fusion that a pack runs; None for the sum of ratios, which was never trained.
+
+    Raises:
+        models.errors.ModelMissing, models.errors.WrongHash: as ``get``.
+    """
+    method = fusion_method(pack_name, configuration())
+    if method is FusionMethod.LLR_SUM:
+        return None
+    face, voice = cards(pack_name)
+    return _located(pack_name, method, face, voice, configuration())[1]
+
+
 def _fusion(chosen: Pack, face: ModelCard, voice: ModelCard, config: Configuration) -> FusionEngine:
     method = fusion_method(chosen.name, config)
     if method is FusionMethod.LLR_SUM:
         return _llr_sum(face, voice)
-    folder, fusion_card = locate_fusion(
-        chosen.name, method, config.places, face_sha256=face.sha256, voice_sha256=voice.sha256
-    )
-    return build_fusion(folder, fusion_card, config.options)
+    folder, found = _located(chosen.name, method, face, voice, config)
+    return build_fusion(folder, found, config.options)
+
+
+def _located(
+    pack_name: str, method: FusionMethod, face: ModelCard, voice: ModelCard, config: Configuration
+) -> tuple[Path, FusionCard]:
+    return locate_fusion(pack_name, method, config.places, face_sha256=face.sha256, voice_sha256=voice.sha256)
 
 
 def _llr_sum(face: ModelCard, voice: ModelCard) -> FusionEngine:

@@ -53,8 +53,12 @@ def configure_runtime() -> None:
 
 
 def cards() -> list[dict[str, object]]:
-    """What the configured pack's recognition models are, for ``ModelVersion``."""
+    """What the configured pack's recognition models and its fusion are, for ``ModelVersion``."""
     configure_runtime()
+    return _recognition_cards() + _fusion_cards()
+
+
+def _recognition_cards() -> list[dict[str, object]]:
     return [
         {
             "modality": card.modality,
@@ -66,6 +70,25 @@ def cards() -> list[dict[str, object]]:
             "calibration": calibration_values(card.calibration),
         }
         for card in runtime.cards(settings.ENV.pack)
+    ]
+
+
+def _fusion_cards() -> list[dict[str, object]]:
+    """One for each of what can be compared: face and voice, face alone, voice alone."""
+    card = runtime.fusion_card(settings.ENV.pack)
+    if card is None:
+        return []
+    return [
+        {
+            "modality": "fusion",
+            "name": record.model,
+            "pack": card.pack,
+            "sha256": record.sha256,
+            "width": 0,
+            "licence": "Apache-2.0",
+            "calibration": record.to_json(),
+        }
+        for record in card.calibrations.values()
     ]
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from django.db import connection
 from pgvector.django import CosineDistance
 
-from apps.identities.models import GalleryState, ModelVersion, Person, Template
+from apps.identities.models import GalleryState, Modality, ModelVersion, Person, Template
 from apps.identities.sealed_vectors import open_vector
 from apps.identities.vault import Unsealable
 
@@ -87,7 +87,8 @@ class StoredGallery:
 
 def answering_versions(pack: str) -> list[ModelVersion]:
     """The newest model version of each modality in a pack."""
-    newest = {version.modality: version for version in ModelVersion.objects.filter(pack=pack).order_by("pk")}
+    recognising = ModelVersion.objects.filter(pack=pack, modality__in=Modality.values)
+    newest = {version.modality: version for version in recognising.order_by("pk")}
     return list(newest.values())
 
 

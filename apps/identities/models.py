@@ -18,6 +18,9 @@ class Modality(models.TextChoices):
     VOICE = "voice", "voice"
 
 
+FUSION = "fusion"  # a ModelVersion that compares what face and voice models made; it has no templates
+
+
 class Person(models.Model):
     class Status(models.TextChoices):
         INVITED = "invited", "invited, not yet enrolled"
@@ -63,12 +66,12 @@ class SecurityQuestion(models.Model):
 
 
 class ModelVersion(models.Model):
-    """One recognition model of one pack with its calibration, as the worker has synced it from the registry.
+    """One recognition model or fusion of one pack with its calibration, as the worker has synced it from the registry.
 
     The pack is part of its identity: it brings detector and alignment, without which an embedding is another one.
     """
 
-    modality = models.CharField(max_length=8, choices=Modality)
+    modality = models.CharField(max_length=8, choices=[*Modality.choices, (FUSION, FUSION)])
     name = models.CharField(max_length=64)
     pack = models.CharField(max_length=32)
     sha256 = models.CharField(max_length=64)

@@ -16,7 +16,7 @@ import torch
 from models.cosmic.config import TrainConfig
 from models.cosmic.health import health_of
 from models.cosmic.method import KIND, CosmicMethod, restored
-from models.cosmic.train import experiment_of
+from models.cosmic.train import experiment_of, samples_of
 from models.data.features import Features, FeaturesMismatch
 from models.data.load import load as load_features
 from models.training.checkpoint import load
@@ -29,12 +29,15 @@ def evaluate_checkpoint(path: Path, features: Features, device: torch.device | N
 
     Raises:
         models.training.checkpoint.BadCheckpoint: no checkpoint of COSMIC.
-        FeaturesMismatch: the features were made by other models than those it was trained on.
+        FeaturesMismatch: the features were made by other models than those it was trained on, or are other samples:
+            their people would be dealt out anew, and some that trained it would be tested.
     """
     device = device or torch.device("cpu")
     checkpoint = load(path, kind=KIND)
     if checkpoint.meta["features"] != dataclasses.asdict(features.header):
         raise FeaturesMismatch(f"{path} was trained on features of other models")
+    if checkpoint.meta["samples"] != samples_of(features):
+        raise FeaturesMismatch(f"{path} was trained on {checkpoint.meta['samples']}, these are {samples_of(features)}")
     config = merged(TrainConfig(), checkpoint.meta["config"])
     experiment = experiment_of(config, features, checkpoint.meta["fold"])
     model, scaler = restored(checkpoint, device)

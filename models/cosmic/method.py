@@ -15,7 +15,7 @@ from models.data.features import CONTEXT
 from models.data.trials import Side
 from models.training.checkpoint import Checkpoint
 from models.training.configuration import merged
-from models.training.experiment import Matrix
+from models.training.experiment import SETTINGS, Matrix
 
 KIND = "cosmic"
 
@@ -26,6 +26,8 @@ class CosmicMethod:
     Arguments:
         context: whether probes and references bring their context; a gallery of templates alone has none.
     """
+
+    settings = SETTINGS
 
     def __init__(
         self, model: Cosmic, scaler: ContextScaler, device: torch.device, *, context: bool = True, name: str = "COSMIC"

@@ -45,6 +45,18 @@ class Capture:
         keep[:, node] = self.present[:, node]
         return Capture(self.face, self.voice, self.context, self.quality, keep)
 
+    def cleared(self) -> Capture:
+        """Zeros in place of what is absent, which may be anything, NaN included, and must not reach a gradient."""
+        face, voice, context = (
+            torch.where(self.present[:, node, None], values, torch.zeros_like(values))
+            for node, values in ((Node.FACE, self.face), (Node.VOICE, self.voice), (Node.CONTEXT, self.context))
+        )
+        return Capture(face, voice, context, self.quality, self.present)
+
+    def evidence(self) -> tuple[Tensor, Tensor]:
+        """(n, 2) quality, never below LEAST_QUALITY, and (n, 2) presence of face and voice, as the solver takes them."""
+        return self.quality.clamp(LEAST_QUALITY, 1.0), self.present[:, : Node.CONTEXT]
+
     def where(self, rows: Tensor) -> Capture:
         return Capture(self.face[rows], self.voice[rows], self.context[rows], self.quality[rows], self.present[rows])
 
@@ -99,6 +111,7 @@ class Cosmic(nn.Module):
         self.solver = ConvexEnergySolver(config.hidden, config.identity) if config.solver else None
 
     def forward(self, capture: Capture) -> Encoded:
+        capture = capture.cleared()
         bottleneck = self.context(capture.context) if self.context is not None else None
         context = bottleneck.z if bottleneck is not None else capture.context
         tokens = self._tokens(capture, context)
@@ -108,15 +121,14 @@ class Cosmic(nn.Module):
 
     def encode(self, capture: Capture) -> Tensor:
         """Identities (n, d) alone, by operations that ONNX has: the solver iterates in place of factorising."""
+        capture = capture.cleared()
         context = self.context.encode(capture.context) if self.context is not None else capture.context
         tokens = self._tokens(capture, context)
         mapped = self.morphisms(tokens) if self.morphisms is not None else None
         target = self.target(*self._attended(tokens, mapped, capture.present))
         if self.solver is None:
             return nn.functional.normalize(target, dim=1)
-        present = capture.present[:, : Node.CONTEXT]
-        quality = capture.quality.clamp(LEAST_QUALITY, 1.0)
-        return self.solver.solve_iteratively(target, tokens[:, 0], tokens[:, 1], quality, present).identity
+        return self.solver.solve_iteratively(target, tokens[:, 0], tokens[:, 1], *capture.evidence()).identity
 
     def _tokens(self, capture: Capture, context: Tensor) -> Tensor:
         """(n, 3, h), zeros where a node is absent, so that whatever stands in its place has no influence."""
@@ -135,9 +147,7 @@ class Cosmic(nn.Module):
     def _identity(self, target: Tensor, tokens: Tensor, capture: Capture) -> Tensor:
         if self.solver is None:
             return nn.functional.normalize(target, dim=1)
-        present = capture.present[:, : Node.CONTEXT]
-        quality = capture.quality.clamp(LEAST_QUALITY, 1.0)
-        return self.solver(target, tokens[:, 0], tokens[:, 1], quality, present).identity
+        return self.solver(target, tokens[:, 0], tokens[:, 1], *capture.evidence()).identity
 
 
 class _LinearProjection(nn.Module):

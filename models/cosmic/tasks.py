@@ -70,7 +70,8 @@ class Tasks(nn.Module):
         return [losses[name] for name in self.names]
 
     def _regularisation(self, model: Cosmic, capture: Capture, encoded: Encoded, epoch: int) -> Tensor:
-        penalty = weight_and_orthogonality(_matrices(model))
+        # Without a matrix the penalty is a zero of no device.
+        penalty = weight_and_orthogonality(_matrices(model)).to(encoded.identity.device)
         if encoded.bottleneck is None:
             return penalty
         measured = capture.present[:, Node.CONTEXT].float()
@@ -100,7 +101,7 @@ def _single(model: Cosmic, capture: Capture, label: Tensor, node: Node) -> tuple
 def _convergence(model: Cosmic, encoded: Encoded, capture: Capture) -> Tensor:
     solver = model.solver
     assert solver is not None  # noqa: S101  (the caller asked)
-    weights = solver.weights(capture.quality, capture.present[:, : Node.CONTEXT])
+    weights = solver.weights(*capture.evidence())
     system = solver.system(weights)
     right = solver.right_side(encoded.target, encoded.tokens[:, 0], encoded.tokens[:, 1], weights)
     return cge_convergence(encoded.target, encoded.identity, system, right, solver.energy)

@@ -89,7 +89,7 @@ class CosmicLearner:
         return dict(zip(self._tasks.names, (total / count).tolist(), strict=True))
 
     def validate(self) -> float:
-        return validation_cost(self.method(), self._experiment)
+        return validation_cost(self.method(), self._experiment.validation)
 
     def method(self) -> CosmicMethod:
         # Judged as the cascade will use it: without context.
@@ -117,9 +117,14 @@ def meta_of(config: TrainConfig, features: Features, fold: int) -> dict[str, Any
         "config": dataclasses.asdict(config),
         "fold": fold,
         "features": dataclasses.asdict(features.header),
-        "samples": {"face": len(features.face), "voice": len(features.voice)},
+        "samples": samples_of(features),
         "revision": git_revision(),
     }
+
+
+def samples_of(features: Features) -> dict[str, int]:
+    """How many there are: with others the people would be dealt out anew."""
+    return {"face": len(features.face), "voice": len(features.voice)}
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from models.evaluation import weighted
 from models.evaluation.counts import Scores, checked
 from models.evaluation.decision import Stakes
 from models.evaluation.errors import TooFewTrials
-from models.evaluation.intervals import DRAWS, bootstrap, rates_at
+from models.evaluation.intervals import DRAWS, bootstrap, never_certain, rates_at
 from models.evaluation.metrics import Rule, threshold_at_fmr
 from models.evaluation.pav import PavCurve, fit_pav
 from models.evaluation.record import Decision, FmrPoint, Measured, Method, Operating, ScoreMap, TrialCounts
@@ -133,7 +133,7 @@ def measure(
 
     return Measured(
         trials=trial_counts(held_out),
-        eer=bootstrap(held_out, weighted.eer, seed=seed, draws=draws),
+        eer=never_certain(bootstrap(held_out, weighted.eer, seed=seed, draws=draws), len(held_out.identities())),
         cllr=bootstrap(unseen, weighted.cllr, seed=seed, draws=draws),
         min_cllr=bootstrap(held_out, weighted.min_cllr, seed=seed, draws=draws),
         decision=Decision(

@@ -58,13 +58,24 @@ def rates_at(
 ) -> tuple[Interval, Interval]:
     """(FMR, FNMR) at a threshold that was set on other data, each with its interval.
 
-    Where a rate is 0 or 1 every draw says the same, which is no certainty: the interval then is the exact one for as
-    many independent trials as there are identities (the rule of 3), since more trials of the same people say little.
+    A rate of 0 or 1 is bounded as ``never_certain`` says.
     """
     found = bootstrap_all(
         score_set, {"fmr": fmr_at(threshold), "fnmr": fnmr_at(threshold)}, seed=seed, draws=draws, level=level
     )
-    return _never_certain(found["fmr"], score_set, level), _never_certain(found["fnmr"], score_set, level)
+    people = len(score_set.identities())
+    return never_certain(found["fmr"], people, level=level), never_certain(found["fnmr"], people, level=level)
+
+
+def never_certain(interval: Interval, people: int, *, level: float = LEVEL) -> Interval:
+    """The interval of an error rate; where the rate is 0 or 1 every draw says the same, which is no certainty.
+
+    The interval then is the exact one for as many independent trials as there are people (the rule of 3), since more
+    trials of the same people say little.
+    """
+    if interval.estimate in (0.0, 1.0):
+        return clopper_pearson(round(interval.estimate) * people, people, level=level)
+    return interval
 
 
 def wilson(errors: int, trials: int, *, level: float = LEVEL) -> Interval:
@@ -143,13 +154,6 @@ def _weights(
                 break
         else:
             raise ValueError(f"{score_set.name}: too few identities with trials of their own to draw from")
-
-
-def _never_certain(interval: Interval, score_set: ScoreSet, level: float) -> Interval:
-    people = len(score_set.identities())
-    if interval.estimate in (0.0, 1.0):
-        return clopper_pearson(round(interval.estimate) * people, people, level=level)
-    return interval
 
 
 def _check(errors: int, trials: int) -> None:

@@ -12,7 +12,7 @@ from models.evaluation import weighted
 from models.evaluation.counts import count
 from models.evaluation.errors import TooFewTrials
 from models.evaluation.figures import Interval
-from models.evaluation.intervals import DRAWS, bootstrap_all
+from models.evaluation.intervals import DRAWS, bootstrap_all, never_certain
 from models.evaluation.metrics import Rule, fmr, fnmr_at_fmr
 from models.evaluation.record import TrialCounts
 from models.evaluation.scores import ScoreSet
@@ -165,9 +165,12 @@ def _intervals(
     scores: ScoreSet, wanted: dict[str, Statistic], *, seed: int, draws: int
 ) -> tuple[dict[str, Interval], str]:
     try:
-        return bootstrap_all(scores, wanted, seed=seed, draws=draws), ""
+        found = bootstrap_all(scores, wanted, seed=seed, draws=draws)
     except ValueError as error:
         return {}, f"no intervals: {error}"
+    people = len(scores.identities())
+    rates = {name for name in wanted if name not in (AUC, CLLR, MIN_CLLR)}
+    return {name: never_certain(one, people) if name in rates else one for name, one in found.items()}, ""
 
 
 def _over_folds(scores: ScoreSet, figure: str, llr: bool, rule: Rule) -> list[float]:

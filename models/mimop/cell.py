@@ -47,8 +47,8 @@ class CellPaths(nn.Module):
         if not self.cells:
             raise ValueError("a fusion needs at least one cell")
         self.active = self.cells[0]
-        self.face = ModalityPaths(self.cells)
-        self.voice = ModalityPaths(self.cells)
+        self.face = ModalityPaths(self.cells, lambda cell: cell.face)
+        self.voice = ModalityPaths(self.cells, lambda cell: cell.voice)
         discounted = any(cell.rule is Rule.DISCOUNTED for cell in self.cells)
         self.trust = nn.Parameter(torch.full((2,), STARTING_TRUST)) if discounted else None
 

@@ -11,7 +11,7 @@ from models.data.trials import Side
 from models.mimop.config import MimopConfig
 from models.mimop.model import Mimop
 from models.training.checkpoint import Checkpoint
-from models.training.experiment import Matrix
+from models.training.experiment import SETTINGS, Matrix
 
 KIND = "mimop"
 ROWS = 20_000  # comparisons at a time
@@ -19,6 +19,8 @@ ROWS = 20_000  # comparisons at a time
 
 class MimopMethod:
     """A trained network."""
+
+    settings = SETTINGS
 
     def __init__(self, model: Mimop, device: torch.device, *, name: str = "MIMOP") -> None:
         self.name = name

@@ -6,7 +6,7 @@ built as it was scored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -60,14 +60,16 @@ class ModalityPaths(nn.Module):
     centre: Tensor  # of the raw and the identity cosine, (2,)
     scale: Tensor
 
-    def __init__(self, cells: Iterable[Cell]) -> None:
+    def __init__(self, cells: Iterable[Cell], features: Callable[[Cell], Features]) -> None:
+        """``features`` says which of a cell's features are this modality's."""
         super().__init__()
         cells = list(cells)
+        self._features = features
         self.networks = nn.ModuleDict()
         for cell in cells:
-            if _key(cell) not in self.networks:
-                cosines = 2 if cell.features is Features.BOTH else 1
-                self.networks[_key(cell)] = build_network(cell.network, cosines, quality=cell.quality.feeds)
+            if self._key(cell) not in self.networks:
+                cosines = 2 if features(cell) is Features.BOTH else 1
+                self.networks[self._key(cell)] = build_network(cell.network, cosines, quality=cell.quality.feeds)
         self.reliability = Reliability() if any(cell.quality.discounts for cell in cells) else None
         self.register_buffer("centre", torch.full((2,), USUAL_CENTRE))
         self.register_buffer("scale", torch.full((2,), USUAL_SCALE))
@@ -76,11 +78,11 @@ class ModalityPaths(nn.Module):
         """The opinion (n,) of ``cell`` on the comparison; vacuous where the modality is absent."""
         cosines = torch.stack([comparison.raw, comparison.identity], dim=1)
         z = (cosines - self.centre) / self.scale
-        if cell.features is Features.RAW:
+        if self._features(cell) is Features.RAW:
             z = z[:, :1]
-        elif cell.features is Features.IDENTITY:
+        elif self._features(cell) is Features.IDENTITY:
             z = z[:, 1:]
-        opinion = opinion_from_evidence(self.networks[_key(cell)](z, comparison.quality[:, None]))
+        opinion = opinion_from_evidence(self.networks[self._key(cell)](z, comparison.quality[:, None]))
         if cell.quality.discounts and self.reliability is not None:
             opinion = discount(opinion, self.reliability(comparison.quality))
         return opinion.only_where(comparison.present)
@@ -99,6 +101,5 @@ class ModalityPaths(nn.Module):
         self.centre.copy_((mine.mean(dim=0) + others.mean(dim=0)) / 2)
         self.scale.copy_(((mine.std(dim=0) + others.std(dim=0)) / 2).clamp_min(SMALLEST_SCALE))
 
-
-def _key(cell: Cell) -> str:
-    return f"{cell.features}_{cell.network}_{'quality' if cell.quality.feeds else 'plain'}"
+    def _key(self, cell: Cell) -> str:
+        return f"{self._features(cell)}_{cell.network}_{'quality' if cell.quality.feeds else 'plain'}"

@@ -1,7 +1,7 @@
 """Search of the fusion cell: one supernet trained on single uniform paths, then every cell ranked by validation.
 
 Source: Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling", ECCV 2020. They rank by an
-evolutionary search, since their space has 4^20 paths. This one has 135: all are scored, and nothing is left to luck.
+evolutionary search, since their space has 4^20 paths. This one has 405: all are scored, and nothing is left to luck.
 The found cell is written down and retrained from the start.
 """
 

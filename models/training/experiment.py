@@ -45,6 +45,10 @@ class Method(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def settings(self) -> tuple[Modalities, ...]:
+        """What a probe may show for the method to say anything."""
+
     def scores(self, probes: Side, references: Side) -> Matrix:
         """(probes, references): the higher, the more likely the same person. Never NaN."""
 

@@ -9,7 +9,7 @@ from models.evaluation import metrics
 from models.evaluation.errors import TooFewTrials
 from models.evaluation.scores import ScoreSet
 from models.training.calibrated import calibrated
-from models.training.experiment import SETTINGS, Experiment, Method, score_set
+from models.training.experiment import Experiment, Method, score_set
 
 FMR_POINTS = (1e-2, 1e-3)
 
@@ -22,7 +22,7 @@ def fold_figures(method: Method, experiment: Experiment) -> tuple[dict[str, floa
     """
     figures: dict[str, float] = {}
     sets: dict[str, ScoreSet] = {}
-    for setting in SETTINGS:
+    for setting in method.settings:
         validation = score_set(method, experiment.validation, setting)
         test = calibrated(score_set(method, experiment.test, setting, fold=experiment.fold.index), validation)
         sets[setting.name] = test

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from models.data.trials import Side, Trials
 from models.evaluation.calibration import NEARLY_UNREGULARISED
-from models.training.experiment import Matrix
+from models.training.experiment import FACE_ONLY, SETTINGS, VOICE_ONLY, Matrix, Modalities
 
 
 def cosines(probes: Side, references: Side) -> tuple[Matrix, Matrix]:
@@ -38,6 +38,10 @@ class CosineMethod:
     name: str
     modality: int
 
+    @property
+    def settings(self) -> tuple[Modalities, ...]:
+        return ((FACE_ONLY, VOICE_ONLY)[self.modality],)
+
     def scores(self, probes: Side, references: Side) -> Matrix:
         return cosines(probes, references)[self.modality]
 
@@ -46,6 +50,7 @@ class SumOfScores:
     """B2: the mean of z-normalised cosines of what was compared, impostors of the training people giving the norm."""
 
     name = "B2"
+    settings = SETTINGS
 
     def __init__(self, populations: Sequence[Trials]) -> None:
         face, voice, genuine = _pooled(populations)
@@ -67,6 +72,8 @@ class LogisticFusion:
     Arguments:
         quality: B4q, which also knows the sample quality: each calibrated LLR times its probe's quality is a feature.
     """
+
+    settings = SETTINGS
 
     def __init__(self, populations: Sequence[Trials], *, quality: bool = False) -> None:
         self.name = "B4q" if quality else "B4"
@@ -97,6 +104,25 @@ class LogisticFusion:
         alone = [self._alone(column, llrs[column], qualities[:, column]) for column in (0, 1)]
         score = np.where(there[0] & there[1], fused, np.where(there[0], alone[0], np.where(there[1], alone[1], 0.0)))
         return score.reshape(shape)
+
+    def weights(self) -> dict[str, tuple[float, float, float]]:
+        """(offset, weight of the face's cosine, of the voice's) of "fused", "face" and "voice"; of B4 without quality.
+
+        Raises:
+            ValueError: with quality the score is not linear in the cosines.
+        """
+        if self._quality:
+            raise ValueError("B4q is not linear in the cosines")
+        (slope_f, offset_f), (slope_v, offset_v) = (
+            (float(one.coef_[0, 0]), float(one.intercept_[0])) for one in self._calibrations
+        )
+        face, voice = map(float, self._fusion.coef_[0])
+        offset = float(self._fusion.intercept_[0]) + face * offset_f + voice * offset_v
+        return {
+            "fused": (offset, face * slope_f, voice * slope_v),
+            "face": (offset_f, slope_f, 0.0),
+            "voice": (offset_v, 0.0, slope_v),
+        }
 
     def _features(self, llrs: Matrix, qualities: Matrix) -> Matrix:
         return np.concatenate([llrs, llrs * qualities, qualities], 1) if self._quality else llrs

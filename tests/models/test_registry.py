@@ -40,7 +40,7 @@ def test_the_builtin_pack_comes_from_pip_packages_alone(places: Places):
     for name in registry.pack("builtin").models:
         assert registry.locate(name, places).is_file()
     for name in (registry.pack("builtin").face, registry.pack("builtin").voice):
-        assert registry.calibration_values(name, places)["trials"] > 1000
+        assert registry.calibration_values(name, places)["fitted_on"]["impostor"] > 1000
 
 
 def test_a_missing_model_says_how_to_get_it(places: Places):

@@ -17,6 +17,7 @@ from django.utils import timezone
 from apps.audit.services.record import record_event
 from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
+from apps.identities.gallery import answering_versions
 from apps.identities.models import GalleryBuild, GalleryState, ModelVersion, Person, Sample, Template
 from apps.identities.services.templates import store_template
 
@@ -76,7 +77,7 @@ def rebuild_step(build_id: int, embed: Callable[[str, bytes], Embedding]) -> boo
     build = build_by_id(build_id)
     if build.status not in (GalleryBuild.Status.QUEUED, GalleryBuild.Status.RUNNING):
         return False
-    versions = {version.modality: version for version in ModelVersion.objects.filter(pack=build.pack).order_by("pk")}
+    versions = {version.modality: version for version in answering_versions(build.pack)}
     refused = {entry["sample"] for entry in build.not_carried}
     remaining = list(_without_template(versions).exclude(pk__in=refused)[:BATCH])
     for sample in remaining:

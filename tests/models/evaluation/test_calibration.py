@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from models.evaluation.decision import Stakes
 from models.evaluation.errors import TooFewTrials
 from models.evaluation.record import CalibrationRecord, Method, ScoreMap
 from models.evaluation.scores import ScoreSet
+from models.registry import CALIBRATIONS, models
 
 D_PRIME = 3.0
 STAKES = Stakes(0.01)
@@ -163,6 +165,17 @@ def test_a_record_of_another_version_or_with_gaps_is_refused():
             CalibrationRecord.from_json(wrong)
     with pytest.raises(ValueError):
         CalibrationRecord.from_json({name: value for name, value in values.items() if name != "sha256"})
+
+
+@pytest.mark.parametrize("path", sorted(CALIBRATIONS.glob("*.json")), ids=lambda path: path.stem)
+def test_what_ships_is_a_record_of_that_model_and_says_how_sure_it_is(path: Path):
+    shipped = CalibrationRecord.from_json(json.loads(path.read_text()))
+
+    assert shipped.model == path.stem
+    assert shipped.sha256 == models()[path.stem].sha256
+    assert shipped.data and shipped.command and shipped.made_at
+    for interval in (shipped.measured.eer, shipped.measured.cllr, shipped.measured.min_cllr):
+        assert interval.low <= interval.estimate <= interval.high
 
 
 @pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])

@@ -187,6 +187,16 @@ def test_a_summary_holds_what_the_metrics_say_and_spreads_over_folds():
     assert figures[fnmr_name(0.01)].folds == 0  # 2,208 impostor trials in a fold, 3,000 needed
 
 
+def test_a_perfect_system_is_not_reported_as_certain():
+    perfect = SCORES.with_scores(SCORES.genuine.astype(float))
+
+    figures = {figure.name: figure for figure in summarise(perfect, llr=False, seed=0, draws=10).figures}
+
+    for name in (EER, fnmr_name(0.01)):
+        assert (figures[name].estimate, figures[name].interval.low) == (0.0, 0.0)
+        assert figures[name].interval.high == pytest.approx(1 - 0.05 ** (1 / 48))  # 48 people
+
+
 def test_a_breakdown_has_a_row_a_label_and_none_where_there_is_only_one():
     clean, noise = breakdown(SCORES, "condition", llr=True, seed=0, draws=20)
 

@@ -114,7 +114,9 @@ def test_nothing_present_says_nothing():
     ("quality", "matters"), [(Quality.NONE, False), (Quality.FEATURE, True), (Quality.DISCOUNT, True)]
 )
 def test_quality_enters_where_the_cell_lets_it(quality, matters):
-    fusion = with_random_parameters(CebsCell(Cell(Features.BOTH, Network.LINEAR, quality, Rule.REDUCED)), seed=1)
+    fusion = with_random_parameters(
+        CebsCell(Cell(Features.BOTH, Features.BOTH, Network.LINEAR, quality, Rule.REDUCED)), seed=1
+    )
     good, voice = replace(comparison(4), quality=torch.ones(4).double()), comparison(4, seed=1)
     poor = replace(good, quality=torch.zeros(4).double())
 
@@ -136,7 +138,7 @@ def test_discounting_makes_an_opinion_on_a_poor_sample_more_doubtful():
 
 @pytest.mark.parametrize(("features", "unused"), [(Features.RAW, "identity"), (Features.IDENTITY, "raw")])
 def test_a_cosine_that_the_cell_does_not_use_has_no_influence(features, unused):
-    fusion = CebsCell(Cell(features)).double()
+    fusion = CebsCell(Cell(features, features)).double()
     face = comparison(4)
 
     other = fusion.face_opinion(replace(face, **{unused: torch.zeros(4).double()}))
@@ -164,7 +166,7 @@ def test_discounted_rule_without_trust_in_the_voice_leaves_the_face():
 
 
 def test_a_linear_cell_of_one_modality_is_logistic_regression_on_the_cosine():
-    fusion = CebsCell(Cell(Features.RAW, Network.LINEAR, Quality.NONE, Rule.REDUCED)).double()
+    fusion = CebsCell(Cell(Features.RAW, Features.RAW, Network.LINEAR, Quality.NONE, Rule.REDUCED)).double()
     with torch.no_grad():
         weights = fusion.face.networks["raw_linear_plain"].comparison
         weights.raw.fill_(1.0)
@@ -194,8 +196,8 @@ def test_standardising_puts_the_centre_between_genuine_and_impostor():
 
 
 def test_a_cell_holds_the_weights_of_its_own_choices_only():
-    linear = CebsCell(Cell(Features.RAW, Network.LINEAR, Quality.NONE, Rule.REDUCED))
-    full = CebsCell(Cell(Features.BOTH, Network.MLP_32, Quality.BOTH, Rule.DISCOUNTED))
+    linear = CebsCell(Cell(Features.RAW, Features.RAW, Network.LINEAR, Quality.NONE, Rule.REDUCED))
+    full = CebsCell(Cell(Features.BOTH, Features.BOTH, Network.MLP_32, Quality.BOTH, Rule.DISCOUNTED))
 
     # two modalities, each a slope and a bias for two logits
     assert sum(one.numel() for one in linear.parameters()) == 2 * (2 + 2)

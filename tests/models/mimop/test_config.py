@@ -9,7 +9,7 @@ import pytest
 from models.mimop.choices import Cell, Features, Network, Quality, Rule, space
 from models.mimop.config import MimopConfig
 
-CELL = Cell(Features.RAW, Network.GATED, Quality.BOTH, Rule.AVERAGE)
+CELL = Cell(Features.RAW, Features.RAW, Network.GATED, Quality.BOTH, Rule.AVERAGE)
 
 
 def test_a_configuration_comes_back_from_its_values():
@@ -23,7 +23,8 @@ def test_a_configuration_can_be_read_from_toml():
     face_width = 512
     voice_width = 192
     [cell]
-    features = "identity"
+    face = "identity"
+    voice = "raw"
     network = "linear"
     quality = "none"
     rule = "discounted"
@@ -31,7 +32,7 @@ def test_a_configuration_can_be_read_from_toml():
 
     config = MimopConfig.from_dict(tomllib.loads(text))
 
-    assert config.cell == Cell(Features.IDENTITY, Network.LINEAR, Quality.NONE, Rule.DISCOUNTED)
+    assert config.cell == Cell(Features.IDENTITY, Features.RAW, Network.LINEAR, Quality.NONE, Rule.DISCOUNTED)
     assert config.head == MimopConfig(512, 192).head
 
 
@@ -44,7 +45,7 @@ def test_a_configuration_can_be_read_from_toml():
         ({"face_width": 128, "voice_width": 256, "head": 200}, "head"),
         ({"face_width": 128, "voice_width": 256, "hidden": "32"}, "hidden"),
         ({"face_width": 128, "voice_width": 256, "edisc": "yes"}, "edisc"),
-        ({"face_width": 128, "voice_width": 256, "cell": {"features": "raw"}}, "network"),
+        ({"face_width": 128, "voice_width": 256, "cell": {"face": "raw"}}, "network"),
         ({"face_width": 128, "voice_width": 256, "cell": CELL.to_dict() | {"rule": "vote"}}, "vote"),
         ({"face_width": 128, "voice_width": 256, "cell": CELL.to_dict() | {"depth": "2"}}, "depth"),
     ],
@@ -66,8 +67,8 @@ def test_evidence_discounting_is_added_to_what_the_cell_does_with_quality():
 def test_the_space_holds_every_valid_cell_once():
     cells = space()
 
-    # 3 features x 3 rules x (3 networks x 4 qualities + 1 gated network x 3 qualities)
-    assert len(cells) == len(set(cells)) == 3 * 3 * (3 * 4 + 3)
+    # 3 x 3 features x 3 rules x (3 networks x 4 qualities + 1 gated network x 3 qualities)
+    assert len(cells) == len(set(cells)) == 3 * 3 * 3 * (3 * 4 + 3)
     assert all(Cell.from_dict(cell.to_dict()) == cell for cell in cells)
 
 

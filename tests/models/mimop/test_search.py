@@ -36,7 +36,7 @@ def test_paths_are_drawn_uniformly_and_followed():
 
 
 def test_the_best_of_all_cells_wins_and_all_scores_are_kept():
-    wanted = Cell(Features.IDENTITY, Network.GATED, Quality.BOTH, Rule.DISCOUNTED)
+    wanted = Cell(Features.IDENTITY, Features.IDENTITY, Network.GATED, Quality.BOTH, Rule.DISCOUNTED)
     supernet = Supernet()
 
     result = search(supernet, lambda cell: None, lambda cell: float(cell == wanted), steps=1)
@@ -49,7 +49,7 @@ def test_the_best_of_all_cells_wins_and_all_scores_are_kept():
 def test_of_equal_cells_the_simplest_wins():
     result = search(Supernet(), lambda cell: None, lambda cell: 0.5, steps=1)
 
-    assert result.cell == Cell(Features.RAW, Network.LINEAR, Quality.NONE, Rule.REDUCED)
+    assert result.cell == Cell(Features.RAW, Features.RAW, Network.LINEAR, Quality.NONE, Rule.REDUCED)
 
 
 def test_the_same_seed_takes_the_same_paths():
@@ -63,7 +63,7 @@ def test_the_same_seed_takes_the_same_paths():
 
 def test_a_step_moves_the_weights_of_its_path_alone():
     torch.manual_seed(0)
-    linear = Cell(Features.RAW, Network.LINEAR, Quality.NONE, Rule.REDUCED)
+    linear = Cell(Features.RAW, Features.RAW, Network.LINEAR, Quality.NONE, Rule.REDUCED)
     supernet = Supernet()
     supernet.choose(linear)
 
@@ -110,7 +110,7 @@ def test_the_found_cell_is_written_down_and_read_again(tmp_path):
     assert [one["score"] for one in json.loads((tmp_path / "cell.json").read_text())["history"]] == [0.5, 0.75]
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"cell": "raw"}', '{"cell": {"features": "raw"}}', "cell = 1"])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"cell": "raw"}', '{"cell": {"face": "raw"}}', "cell = 1"])
 def test_a_file_without_a_cell_is_refused(tmp_path, text):
     (tmp_path / "cell.json").write_text(text)
 

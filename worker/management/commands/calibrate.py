@@ -27,7 +27,6 @@ from worker.folders import embed_people
 
 ENROLLED = 3
 SEED = 20_260_101
-MODALITIES = (FACE, VOICE)
 
 
 @dataclass(frozen=True, slots=True)

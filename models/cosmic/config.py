@@ -45,6 +45,10 @@ class CosmicConfig:
         return self.morphisms and not self.compact
 
     @property
+    def has_homology(self) -> bool:
+        return not self.compact
+
+    @property
     def has_coherence(self) -> bool:
         return self.coherence and self.has_morphisms
 
@@ -76,7 +80,7 @@ class TrainConfig:
     drawings: int = 16
 
 
-PLAIN = {"solver": False, "splines": False, "bottleneck": False, "morphisms": False}
+PLAIN = {"compact": True, "solver": False, "splines": False, "bottleneck": False, "morphisms": False}
 PLAIN_SUM = Balancing(log_scale=False, barrier=False, cagrad=False, kendall=False)
 # What each variant changes of the network. B1 and B3 are baselines: concatenation and cross-attention, nothing else.
 CHANGES: dict[str, dict[str, bool]] = {

@@ -92,7 +92,7 @@ class Cosmic(nn.Module):
     def __init__(self, config: CosmicConfig) -> None:
         super().__init__()
         self.config = config
-        project = KASpline if config.splines else _LinearProjection
+        project = KASpline if config.splines else LinearProjection
         self.face = project(config.face_width, config.hidden)
         self.voice = project(config.voice_width, config.hidden)
         self.context = VIB(config.context_width, config.latent) if config.bottleneck else None
@@ -150,7 +150,7 @@ class Cosmic(nn.Module):
         return self.solver(target, tokens[:, 0], tokens[:, 1], *capture.evidence()).identity
 
 
-class _LinearProjection(nn.Module):
+class LinearProjection(nn.Module):
     """What A3 puts in the place of a KA-spline."""
 
     def __init__(self, in_width: int, out_width: int) -> None:

@@ -62,9 +62,10 @@ class Tasks(nn.Module):
         }
         if model.solver is not None:
             losses[Task.CONVERGENCE] = _convergence(model, encoded, capture)
+        if model.config.has_homology:
+            losses[Task.PERSISTENCE] = persistence_loss(encoded.identity, label)
         if model.morphisms is not None and model.sheaf is not None and encoded.mapped is not None:
             losses[Task.SHEAF] = _sheaf(model, encoded, encoded.mapped, capture)
-            losses[Task.PERSISTENCE] = persistence_loss(encoded.identity, label)
             if model.config.has_coherence:
                 losses[Task.SNFC] = snfc_loss(encoded.mapped, encoded.tokens, label, capture.present)
         return [losses[name] for name in self.names]
@@ -86,7 +87,9 @@ def tasks_of(model: Cosmic) -> tuple[Task, ...]:
     if model.solver is None:
         absent.add(Task.CONVERGENCE)
     if model.morphisms is None:
-        absent |= {Task.SHEAF, Task.PERSISTENCE}
+        absent.add(Task.SHEAF)
+    if not model.config.has_homology:
+        absent.add(Task.PERSISTENCE)
     if not model.config.has_coherence:
         absent.add(Task.SNFC)
     return tuple(task for task in Task if task not in absent)
@@ -130,7 +133,8 @@ def _coherence(encoded: Encoded, capture: Capture, label: Tensor, singles: list[
 
 
 def _matrices(model: Cosmic) -> list[Tensor]:
-    """The maps that should stay near orthogonal: the solver's, where there is one."""
+    """The map that should stay near orthogonal: the solver's, of face and voice together, so that each dimension of the
+    identity is read once and either modality may serve it."""
     if model.solver is None:
         return []
-    return [model.solver.rho_face, model.solver.rho_voice]
+    return [torch.cat([model.solver.rho_face, model.solver.rho_voice])]

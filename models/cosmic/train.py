@@ -18,6 +18,7 @@ from models.cosmic.balancing.combine import Balancer
 from models.cosmic.config import TrainConfig
 from models.cosmic.method import KIND, CosmicMethod, capture_of
 from models.cosmic.model import Cosmic
+from models.cosmic.start import start_from
 from models.cosmic.tasks import PROTECTED, Tasks
 from models.data.batches import Batches
 from models.data.context import scaler_of
@@ -49,6 +50,7 @@ class CosmicLearner:
         self._batches = Batches(experiment.features, experiment.train_people, config.sampling)
         self._scaler = scaler_of(experiment.features, experiment.train_people)
         self.model = Cosmic(config.model).to(device)
+        start_from(self.model, *training_embeddings(experiment, device))
         self._tasks = Tasks(self.model, config, len(experiment.train_people)).to(device)
         protected = [self._tasks.names.index(task) for task in PROTECTED]
         self._balancer = Balancer(config.balancing, len(self._tasks.names), protected).to(device)
@@ -94,6 +96,18 @@ class CosmicLearner:
     def method(self) -> CosmicMethod:
         # Judged as the cascade will use it: without context.
         return CosmicMethod(self.model, self._scaler, self._device, context=False)
+
+
+def training_embeddings(experiment: Experiment, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(n, width) of faces and of voices of the training people."""
+    face, voice = (
+        side.embeddings[np.concatenate(rows)]
+        for side, rows in (
+            (experiment.features.face, [one.face for one in experiment.train_people]),
+            (experiment.features.voice, [one.voice for one in experiment.train_people]),
+        )
+    )
+    return torch.from_numpy(face).to(device), torch.from_numpy(voice).to(device)
 
 
 def train_fold(

@@ -68,7 +68,7 @@ def parts(engines: Engines) -> dict[str, Callable[[], object]]:
         return face_quality(image, face), engines.face.embed(image, face)
 
     def fuse() -> object:
-        return engines.face.card.calibration.llr(float(reference @ reference))
+        return engines.fusion.compare({"face": reference}, {"face": 1.0}, {"face": reference[None]})
 
     def whole() -> object:
         engines.detector.detect(image)

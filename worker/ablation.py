@@ -37,7 +37,12 @@ VARIANTS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "compact", "B1", "B2", "B3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run: ``folds`` of the split that the configurations name."""
+    """What to run: ``folds`` of the split that both configurations name.
+
+    Raises:
+        ValueError: they name different splits, so that one would be trained on people that the other is tested on; or
+            the split has fewer folds.
+    """
 
     variants: tuple[str, ...]
     folds: int
@@ -46,16 +51,23 @@ class Plan:
     mimop: mimop_train.TrainConfig
     device: torch.device
 
+    def __post_init__(self) -> None:
+        ours, theirs = ((one.folds, one.split_seed) for one in (self.cosmic, self.mimop))
+        if ours != theirs:
+            raise ValueError(f"COSMIC's (folds, split_seed) are {ours}, MIMOP's {theirs}; one table takes one split")
+        if not 1 <= self.folds <= self.cosmic.folds:
+            raise ValueError(f"--folds {self.folds}: the split has {self.cosmic.folds}")
+
 
 def chosen_variants(name: str) -> tuple[str, ...]:
-    """``all``, or names joined by commas.
+    """``all``, or names joined by commas; a name that comes twice is run once.
 
     Raises:
         ValueError: there is no such variant.
     """
     if name == "all":
         return VARIANTS
-    names = tuple(name.split(","))
+    names = tuple(dict.fromkeys(name.split(",")))
     unknown = sorted(set(names) - set(VARIANTS))
     if unknown:
         raise ValueError(f"no variant {', '.join(unknown)}; there are {', '.join(VARIANTS)}")

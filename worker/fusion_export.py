@@ -6,8 +6,10 @@ and now set the calibration and the thresholds, its test people alone are report
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from models.cosmic import train as cosmic_train
 from models.cosmic.export import export as export_cosmic
 from models.cosmic.method import CosmicMethod
 from models.cosmic.method import restored as restored_cosmic
-from models.data.features import Features
+from models.data.features import Features, FeaturesMismatch
 from models.evaluation.calibration import fit, measure, trial_counts
 from models.evaluation.decision import Stakes
 from models.evaluation.record import CalibrationRecord
@@ -30,7 +32,8 @@ from models.mimop import train as mimop_train
 from models.mimop.method import MimopMethod
 from models.mimop.method import restored as restored_mimop
 from models.registry import sha256_of
-from models.training.checkpoint import git_revision, load
+from models.training.checkpoint import Checkpoint, git_revision, load
+from models.training.command import chosen_folds
 from models.training.configuration import merged
 from models.training.experiment import BOTH, FACE_ONLY, VOICE_ONLY, Experiment, Method, Modalities, score_set
 from models.training.score_fusion import LogisticFusion
@@ -54,8 +57,9 @@ class Trained:
 
 
 def trained_mimop(checkpoint: Path, features: Features) -> Trained:
-    """Raises BadCheckpoint for a file of another kind."""
+    """Raises BadCheckpoint for a file of another kind, FeaturesMismatch for one trained on other features."""
     stored = load(checkpoint, kind="mimop")
+    _check_features(stored, features)
     model = restored_mimop(stored, CPU)
     config = merged(mimop_train.TrainConfig(), stored.meta["config"])
 
@@ -69,8 +73,9 @@ def trained_mimop(checkpoint: Path, features: Features) -> Trained:
 
 
 def trained_cosmic(checkpoint: Path, features: Features) -> Trained:
-    """Raises BadCheckpoint for a file of another kind."""
+    """Raises BadCheckpoint for a file of another kind, FeaturesMismatch for one trained on other features."""
     stored = load(checkpoint, kind="cosmic")
+    _check_features(stored, features)
     model, scaler = restored_cosmic(stored, CPU)
     config = merged(cosmic_train.TrainConfig(), stored.meta["config"])
     experiment = cosmic_train.experiment_of(config, features, stored.meta["fold"])
@@ -83,10 +88,13 @@ def trained_cosmic(checkpoint: Path, features: Features) -> Trained:
 
 
 def trained_logistic(features: Features, fold: int) -> Trained:
-    """B4, fitted on the training people of ``fold``."""
-    experiment = cosmic_train.experiment_of(cosmic_train.TrainConfig(), features, fold)
+    """B4, fitted on the training people of ``fold``. Raises ValueError for a fold that does not exist."""
+    config = cosmic_train.TrainConfig()
+    (fold,) = chosen_folds(fold, config.folds)
+    experiment = cosmic_train.experiment_of(config, features, fold)
     method = LogisticFusion(experiment.train)
-    meta = {"fold": fold, "revision": git_revision(), "config": {"folds": 5, "split_seed": 0, "drawings": 16}}
+    split = {"folds": config.folds, "split_seed": config.split_seed, "drawings": config.drawings}
+    meta = {"fold": fold, "revision": git_revision(), "config": split}
 
     def write(folder: Path) -> None:
         """Nothing beside the card."""
@@ -95,16 +103,37 @@ def trained_logistic(features: Features, fold: int) -> Trained:
     return Trained(method, FusionMethod.LOGISTIC, experiment, meta, write, weights)
 
 
+def _check_features(checkpoint: Checkpoint, features: Features) -> None:
+    """With other samples the people would be dealt out anew, and training people would be reported on."""
+    trained_on, samples = checkpoint.meta.get("features"), checkpoint.meta.get("samples")
+    if trained_on != dataclasses.asdict(features.header):
+        raise FeaturesMismatch("the checkpoint was trained on features of other models")
+    if samples != mimop_train.samples_of(features):
+        raise FeaturesMismatch(
+            f"the checkpoint was trained on {samples} samples, these are {mimop_train.samples_of(features)}"
+        )
+
+
 def export(trained: Trained, folder: Path, *, stakes: Stakes, command: str) -> FusionCard:
     """Write the files, ``card.json`` and the model card ``README.md`` into ``folder``.
+
+    What lies there stays whole until everything new is made: an export that fails leaves a fusion in use as it was.
 
     Raises:
         models.evaluation.errors.TooFewTrials: too few people to calibrate on.
         ParityLost, ParityBroken: the ONNX graphs do not say what PyTorch says.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.onnx"):
-        old.unlink()
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".draft-") as made:
+        card = _write(trained, Path(made), stakes=stakes, command=command)
+        for old in folder.glob("*.onnx"):
+            old.unlink()
+        for path in sorted(Path(made).iterdir()):
+            path.replace(folder / path.name)
+    return card
+
+
+def _write(trained: Trained, folder: Path, *, stakes: Stakes, command: str) -> FusionCard:
     trained.write(folder)
     files = {path.name: sha256_of(path) for path in sorted(folder.glob("*.onnx"))}
     header = trained.experiment.features.header

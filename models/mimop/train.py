@@ -183,7 +183,9 @@ def found_cell(config: TrainConfig, experiment: Experiment, folder: Path, device
 
     result = search(supernet, train_step, score, steps=config.search_steps, seed=config.schedule.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    write_cell(path, result)
+    draft = path.with_suffix(".draft")
+    write_cell(draft, result)
+    draft.replace(path)
     return result.cell
 
 
@@ -197,9 +199,14 @@ def meta_of(config: TrainConfig, features: Features, fold: int) -> dict[str, Any
         "config": dataclasses.asdict(config),
         "fold": fold,
         "features": dataclasses.asdict(features.header),
-        "samples": {"face": len(features.face), "voice": len(features.voice)},
+        "samples": samples_of(features),
         "revision": git_revision(),
     }
+
+
+def samples_of(features: Features) -> dict[str, int]:
+    """How many there are: with others the people would be dealt out anew."""
+    return {"face": len(features.face), "voice": len(features.voice)}
 
 
 def main() -> None:

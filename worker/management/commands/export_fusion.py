@@ -7,10 +7,12 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from models.cosmic.export import ParityBroken
 from models.data.load import load
 from models.evaluation.decision import Stakes
 from models.evaluation.errors import TooFewTrials
 from models.fusion import SHIPPED, FusionMethod
+from models.mimop.export import ParityLost
 from models.training.checkpoint import BadCheckpoint
 from worker import fusion_export, wiring
 
@@ -43,6 +45,6 @@ class Command(BaseCommand):
             folder = root / data.header.pack / method
             stakes = Stakes(env.prior, env.cost_false_match, env.cost_false_non_match)
             fusion_export.export(trained, folder, stakes=stakes, command=f"manage.py export_fusion --method {method}")
-        except (BadCheckpoint, FileNotFoundError, TooFewTrials, ValueError) as error:
+        except (BadCheckpoint, FileNotFoundError, TooFewTrials, ValueError, ParityLost, ParityBroken) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{folder}\n\n{(folder / 'README.md').read_text()}")

@@ -9,9 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 from models.cosmic import config as cosmic_config
 from models.data.load import load
 from models.evaluation import ablation as tables
+from models.evaluation.errors import TooFewTrials
 from models.mimop import train as mimop_train
 from models.training.command import chosen_device
 from models.training.configuration import merged, read_toml
+from models.training.loop import Diverged
 from worker import ablation
 
 FAMILIES = Path(cosmic_config.__file__).parent.parent
@@ -39,10 +41,8 @@ class Command(BaseCommand):
                 mimop=merged(mimop_train.TrainConfig(), read_toml(options["mimop_config"])),
                 device=chosen_device(options["device"]),
             )
-            if not 1 <= folds <= plan.cosmic.folds:
-                raise ValueError(f"--folds {folds}: the split has {plan.cosmic.folds}")
             rows = list(ablation.run(plan, load(features)))
-        except (ValueError, FileNotFoundError) as error:
+        except (ValueError, FileNotFoundError, TooFewTrials, Diverged) as error:
             raise CommandError(str(error)) from error
         out.mkdir(parents=True, exist_ok=True)
         (out / "table.csv").write_text(tables.as_csv(tables.table(rows)))

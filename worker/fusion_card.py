@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from models.evaluation.figures import Interval
 from models.evaluation.record import CalibrationRecord
 from models.fusion import Compared, FusionCard
@@ -23,11 +25,11 @@ def as_markdown(card: FusionCard) -> str:
         f"Fuses `{told['face_model']}` and `{told['voice_model']}`; loads with these weights only. "
         f"Made by `{first.command}` on {first.made_at}, revision `{told['revision']}`.",
         "",
-        f"**Data:** {', '.join(first.data)}; chimeric people (a face of one set with a voice of another), identities "
-        f"disjoint in both modalities. Face and voice identities: training {_pair(identities['train'])}, validation "
-        f"{_pair(identities['validation'])}, test {_pair(identities['test'])}; people with both in one drawing: "
-        f"{people['train']}, {people['validation']}, {people['test']}. {told['drawings']} drawings of validation and "
-        "test people are pooled, so trials hang together; intervals are by a bootstrap over voice identities.",
+        f"**Data:** {', '.join(first.data)}; {_people(told)}, identities disjoint in both modalities. Face and voice "
+        f"identities: training {_pair(identities['train'])}, validation {_pair(identities['validation'])}, "
+        f"test {_pair(identities['test'])}; people with both in one drawing: "
+        f"{people['train']}, {people['validation']}, {people['test']}. Drawings of validation and test people that are "
+        f"pooled: {told['drawings']}; trials hang together, so intervals are by a bootstrap over voice identities.",
         "",
         "**Probes:** half clean, half degraded (blur, low light, compression; noise at 0 to 20 dB, far microphone). "
         "Training people trained it, validation people stopped the training and set the calibration, the figures are "
@@ -44,6 +46,13 @@ def as_markdown(card: FusionCard) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _people(told: dict[str, Any]) -> str:
+    """Cards from before true pairs were told apart are of chimeras."""
+    if told.get("chimeric", True):
+        return "chimeric people (a face of one set with a voice of another)"
+    return "people with their own face and voice"
 
 
 def _row(kind: Compared, record: CalibrationRecord) -> str:

@@ -23,6 +23,7 @@ from models.cosmic.export import export as export_cosmic
 from models.cosmic.method import CosmicMethod
 from models.cosmic.method import restored as restored_cosmic
 from models.data.features import Features, FeaturesMismatch
+from models.data.people import has_true_pairs
 from models.evaluation.calibration import fit, measure, trial_counts
 from models.evaluation.decision import Stakes
 from models.evaluation.record import CalibrationRecord
@@ -188,6 +189,7 @@ def _told(trained: Trained) -> dict[str, Any]:
             "test": len(experiment.test[0].people),
         },
         "drawings": experiment.drawings,
+        "chimeric": not has_true_pairs(experiment.features),
         "face_model": experiment.features.header.face_model,
         "voice_model": experiment.features.header.voice_model,
         "config": trained.meta["config"],

@@ -148,7 +148,10 @@ def test_impostors_are_never_the_owner_and_pairs_come_from_one_population():
 
 def _holds(trials: Trials, pairs: Pairs) -> bool:
     """Whether every reference, face joined with voice, is one of the population's."""
-    known = {face.tobytes() + voice.tobytes() for face, voice in zip(trials.references.face, trials.references.voice)}
+    known = {
+        face.tobytes() + voice.tobytes()
+        for face, voice in zip(trials.references.face, trials.references.voice, strict=True)
+    }
     return all(
         face.tobytes() + voice.tobytes() in known
         for face, voice in zip(pairs.references.face, pairs.references.voice, strict=True)

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: up down status logs test lint format bench browser screenshot
+.PHONY: up down status logs test lint format bench evaluate browser screenshot
 
 up: $(INSTALLED)
 	@$(BIN)/python -m authsite.embedded start
@@ -36,6 +36,14 @@ format: $(INSTALLED_DEV)
 # Longer than the tests: figures for docs/benchmarks.md, ratios taken in one run.
 bench: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.bench
+
+# All variants on five folds, which takes hours, and a report on those that matter: make evaluate FEATURES=features.sqlite
+# A second call goes on with what is done.
+evaluate: $(INSTALLED)
+	@test -n "$(FEATURES)" || { echo "FEATURES=... is needed: the file of manage.py extract_features"; exit 1; }
+	$(BIN)/python manage.py run_ablation --features "$(FEATURES)" --variants all --folds 5 --out runs/ablation
+	$(BIN)/python manage.py evaluate --scores runs/ablation/B4 runs/ablation/MIMOP runs/ablation/A1 \
+	  --setting face+voice face voice --features "$(FEATURES)" --out reports/evaluation.html
 
 # The picture in the README, made anew by the browser test.
 screenshot: $(INSTALLED_DEV) browser

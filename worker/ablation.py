@@ -124,7 +124,7 @@ def _cosmic(
     config = cosmic_config.variant(plan.cosmic, name)
     fitted = cosmic_train.train_fold(config, features, experiment.fold.index, folder, plan.device)
     model, scaler = restored_cosmic(load(fitted.best), plan.device)
-    health = dataclasses.asdict(health_of(model, scaler, experiment.test[0], plan.device))
+    health = dataclasses.asdict(health_of(model, scaler, experiment, plan.device))
     extra = {f"health: {key}": float(value) for key, value in health.items() if value is not None}
     method = CosmicMethod(model, scaler, plan.device, context=False, name=name)
     return method, {"seconds": fitted.seconds, "epochs": fitted.epochs, **extra}

@@ -11,12 +11,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from models.cosmic.config import TrainConfig
 from models.cosmic.health import health_of
 from models.cosmic.method import KIND, CosmicMethod, restored
 from models.cosmic.train import experiment_of, samples_of
+from models.data.context import scaler_of
 from models.data.features import Features, FeaturesMismatch
 from models.data.load import load as load_features
 from models.training.checkpoint import load
@@ -41,8 +43,15 @@ def evaluate_checkpoint(path: Path, features: Features, device: torch.device | N
     config = merged(TrainConfig(), checkpoint.meta["config"])
     experiment = experiment_of(config, features, checkpoint.meta["fold"])
     model, scaler = restored(checkpoint, device)
+    # As many samples may still be of other people; the scaling was fitted on those who trained, and gives them away.
+    refitted = scaler_of(features, experiment.train_people)
+    if not all(
+        np.allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+        for ours, theirs in ((refitted.mean, scaler.mean), (refitted.deviation, scaler.deviation))
+    ):
+        raise FeaturesMismatch(f"{path} was trained on other samples than these")
     figures, _ = fold_figures(CosmicMethod(model, scaler, device, context=False), experiment)
-    health = health_of(model, scaler, experiment.test[0], device)
+    health = health_of(model, scaler, experiment, device)
     return {"figures": figures, "health": dataclasses.asdict(health), "progress": checkpoint.meta["progress"]}
 
 

@@ -69,7 +69,7 @@ def on_true_pairs(features: Features, *, seed: int = 0, rank: int = 16) -> Retri
     """Trained on four fifths of the people, measured on the last fifth, by centroids of their samples.
 
     Raises:
-        ValueError: nobody's face and voice are both their own.
+        ValueError: nobody's face and voice are both their own, or too few people's are.
     """
     if not has_true_pairs(features):
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.evaluation.ablation import Spread
 from models.evaluation.figures import Interval
 from models.evaluation.pad import Proportion
-from models.evaluation.page import Markup, with_small
+from models.evaluation.page import Markup, with_figures, with_small
 from models.evaluation.record import Operating
 from models.evaluation.summary import AUC, CLLR, MIN_CLLR, Figure
 
@@ -18,10 +18,10 @@ def figure_cell(figure: Figure) -> Markup:
         return with_small("", figure.note)
     show = plain if figure.name in PLAIN else percent
     interval = f"[{show(figure.interval.low)} to {show(figure.interval.high)}]" if figure.interval else "no interval"
-    folds = ""
-    if figure.mean is not None and figure.deviation is not None:
-        folds = f"{show(figure.mean)} ± {show(figure.deviation)}, {figure.folds} folds"
-    return with_small(show(figure.estimate), interval, folds)
+    if figure.mean is None or figure.deviation is None:
+        return with_figures(show(figure.estimate), interval)
+    over_folds = f"{show(figure.mean)} ± {show(figure.deviation)}"
+    return with_figures(show(figure.estimate), interval, over_folds, f"over {figure.folds} folds")
 
 
 def spread_cell(spread: Spread | None, folds: int) -> Markup:
@@ -29,7 +29,8 @@ def spread_cell(spread: Spread | None, folds: int) -> Markup:
     if spread is None:
         return with_small("")
     deviation = "" if spread.deviation is None else f"± {plain(spread.deviation)}"
-    return with_small(plain(spread.mean), deviation, f"{spread.folds} of {folds} folds" if spread.folds < folds else "")
+    fewer = f"{spread.folds} of {folds} folds" if spread.folds < folds else ""
+    return with_figures(plain(spread.mean), deviation, fewer)
 
 
 def proportion_cells(proportion: Proportion) -> tuple[str, str]:
@@ -47,7 +48,7 @@ def rate(interval: Interval) -> str:
 
 def rate_cell(interval: Interval) -> Markup:
     """The rate with its interval below."""
-    return with_small(percent(interval.estimate), f"[{percent(interval.low)} to {percent(interval.high)}]")
+    return with_figures(percent(interval.estimate), f"[{percent(interval.low)} to {percent(interval.high)}]")
 
 
 def bits(interval: Interval) -> str:

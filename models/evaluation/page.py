@@ -14,15 +14,23 @@ body { margin: 0 auto; padding: 1rem; max-width: 68rem; background: var(--paper)
 body { font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.2; }
 h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+h3 { font-size: 1rem; margin-top: 1.8rem; }
 p, li { max-width: 46rem; overflow-wrap: anywhere; }
 small, caption { color: var(--faint); font-size: .85rem; }
 caption { text-align: left; padding-bottom: .3rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top; }
+th, td { padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top; }
 thead th { border-bottom-width: 2px; }
-th[scope=row] { min-width: 6rem; }
-td small { display: block; min-width: 10rem; max-width: 15rem; }
+th[scope=row] { min-width: 6rem; position: sticky; left: 0; background: var(--paper); font-weight: 500; }
+th small { font-weight: 400; }
+td { min-width: 5rem; }
+td:last-child { min-width: 10rem; }
+td small, th small { display: block; max-width: 15rem; font-size: .8rem; }
+td small.whole { white-space: nowrap; }
+caption span { display: inline-block; position: sticky; left: 0; max-width: min(46rem, calc(100vw - 2rem)); }
+details { margin: .4rem 0; border-top: 1px solid var(--rule); }
+summary { padding: .5rem 0; cursor: pointer; font-weight: 500; }
 .plots { display: grid; gap: 1.5rem 1rem; margin-top: 1.5rem; }
 .plots { grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 figure { margin: 0; min-width: 0; }
@@ -57,6 +65,16 @@ def section(title: str, parts: Iterable[Markup]) -> Markup:
     return Markup(f"<section>\n<h2>{escaped(title)}</h2>\n" + "\n".join(parts) + "\n</section>")
 
 
+def subsection(title: str, parts: Iterable[Markup]) -> Markup:
+    return Markup(f"<h3>{escaped(title)}</h3>\n" + "\n".join(parts))
+
+
+def folded(title: str, parts: Iterable[Markup], *, unfolded: bool) -> Markup:
+    """What is read when it is asked for."""
+    state = " open" if unfolded else ""
+    return Markup(f"<details{state}><summary>{escaped(title)}</summary>\n" + "\n".join(parts) + "\n</details>")
+
+
 def paragraph(text: object) -> Markup:
     return Markup(f"<p>{escaped(text)}</p>")
 
@@ -72,7 +90,7 @@ def table(headings: Sequence[object], rows: Iterable[Sequence[object]], *, capti
     for first, *others in rows:
         cells = "".join(f"<td>{escaped(cell)}</td>" for cell in others)
         lines.append(f'<tr><th scope="row">{escaped(first)}</th>{cells}</tr>')
-    title = f"<caption>{escaped(caption)}</caption>" if caption else ""
+    title = f"<caption><span>{escaped(caption)}</span></caption>" if caption else ""
     return Markup(
         f'<div class="scroll"><table>{title}<thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
     )
@@ -81,6 +99,11 @@ def table(headings: Sequence[object], rows: Iterable[Sequence[object]], *, capti
 def with_small(main: object, *small: object) -> Markup:
     """A cell with smaller lines below; empty ones are left out."""
     return Markup(escaped(main) + "".join(f"<small>{escaped(line)}</small>" for line in small if line))
+
+
+def with_figures(main: object, *small: object) -> Markup:
+    """The same, where a smaller line is one figure and does not break."""
+    return Markup(escaped(main) + "".join(f'<small class="whole">{escaped(line)}</small>' for line in small if line))
 
 
 def plots(drawings: Iterable[tuple[str, str]]) -> Markup:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from models.evaluation import plots
 from models.evaluation.ablation import TableRow
+from models.evaluation.comparisons import Drawing, System, summaries_of, verification
 from models.evaluation.errors import TooFewTrials
 from models.evaluation.formats import (
     bits,
-    figure_cell,
     operating_cells,
     percent,
-    plain,
     proportion_cells,
     rate,
     rate_cell,
@@ -27,8 +26,7 @@ from models.evaluation.pad import PadReport
 from models.evaluation.page import Markup, bullets, page, paragraph, section, table, with_small
 from models.evaluation.page import plots as figures_of
 from models.evaluation.record import CalibrationRecord
-from models.evaluation.scores import ScoreSet
-from models.evaluation.summary import Summary, ThresholdRow, breakdown, summarise, threshold_table, too_few
+from models.evaluation.summary import Summary, too_few
 
 SHARES = (0.10, 0.01)  # FPIR points
 RANKS = (1, 5, 10)
@@ -39,6 +37,7 @@ class Pairing(StrEnum):
 
     ONE_MODALITY = "One modality: face and voice were not joined."
     TRUE_PAIRS = "True pairs: face and voice of an identity are of the same person."
+    NOT_KEPT = "Whether face and voice of an identity are of the same person was not kept with the scores."
     CHIMERIC = (
         "Chimeric identities: a face of one data set was joined with a voice of another. They carry no association "
         "between face and voice, so nothing here speaks of telling a voice from a face."
@@ -47,21 +46,13 @@ class Pairing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """A source of samples. ``note`` says licence, and whether any model here was trained on it."""
+    """A source of samples; numbers that nobody kept are None. ``note`` says licence, or what the samples show."""
 
     name: str
-    identities: int
-    samples: int
-    not_usable: int = 0
+    identities: int | None
+    samples: int | None
+    not_usable: int | None = 0
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """Scores of one system; ``llr`` says that they are natural-log likelihood ratios."""
-
-    scores: ScoreSet
-    llr: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +89,30 @@ class ReportData:
     seed: int = 0
     draws: int = DRAWS
 
-
-def write_report(path: Path, data: ReportData) -> None:
-    """Write the report as one file that loads nothing else; the same data give the same file."""
-    path.write_text(as_html(data), encoding="utf-8")
-
-
-def as_html(data: ReportData) -> str:
-    return page(data.title, _parts(data))
+    @property
+    def drawing(self) -> Drawing:
+        return Drawing(self.seed, self.draws)
 
 
-def _parts(data: ReportData) -> Iterator[Markup]:
+def write_report(path: Path, data: ReportData, summaries: Sequence[Summary] | None = None) -> None:
+    """Write the report as one file that loads nothing else; the same data give the same file.
+
+    Arguments:
+        summaries: of the systems, where they have been computed already.
+    """
+    path.write_text(as_html(data, summaries), encoding="utf-8")
+
+
+def as_html(data: ReportData, summaries: Sequence[Summary] | None = None) -> str:
+    return page(data.title, _parts(data, summaries))
+
+
+def _parts(data: ReportData, summaries: Sequence[Summary] | None) -> Iterator[Markup]:
     yield Markup(f"<h1>{with_small(data.title)}</h1>")
     yield section("What was measured", _measured(data))
     if data.systems:
-        summaries = [summarise(one.scores, llr=one.llr, seed=data.seed, draws=data.draws) for one in data.systems]
-        yield section("Verification (1:1)", _verification(data, summaries))
-        yield from (_broken_down(data, column) for column in ("condition", "group") if _labels(data, column))
-        yield section("Thresholds", _thresholds(data))
+        found = summaries_of(data.systems, data.drawing) if summaries is None else summaries
+        yield section("Verification (1:1)", verification(data.systems, found, data.drawing))
     if data.calibrations:
         yield section("Calibrations, measured on other people", _calibrations(data))
     if data.searches:
@@ -132,7 +129,7 @@ def _measured(data: ReportData) -> Iterator[Markup]:
     yield table(
         ["data set", "identities", "samples", "not usable", "note"],
         [
-            (one.name, f"{one.identities:,}", f"{one.samples:,}", f"{one.not_usable:,}", one.note)
+            (one.name, _counted(one.identities), _counted(one.samples), _counted(one.not_usable), one.note)
             for one in data.datasets
         ],
     )
@@ -141,75 +138,8 @@ def _measured(data: ReportData) -> Iterator[Markup]:
     yield Markup(f"<p>Made {with_small(data.made_at)} by <code>{with_small(data.command)}</code></p>")
 
 
-def _verification(data: ReportData, summaries: list[Summary]) -> Iterator[Markup]:
-    rows: list[list[object]] = [
-        ["identities", *(f"{one.trials.identities:,}" for one in summaries)],
-        ["genuine trials", *(f"{one.trials.genuine:,}" for one in summaries)],
-        ["impostor trials", *(f"{one.trials.impostor:,}" for one in summaries)],
-    ]
-    for figures in zip(*(one.figures for one in summaries), strict=True):
-        rows.append([figures[0].name, *map(figure_cell, figures)])
-    yield table(
-        ["", *(one.name for one in summaries)],
-        rows,
-        caption=f"In brackets the 95 % interval over identities (bootstrap, {data.draws:,} draws, seed {data.seed}); "
-        "below it mean and deviation over identity-disjoint folds. C_llr in bits.",
-    )
-    yield from (paragraph(f"{one.name}: {one.note}") for one in summaries if one.note)
-    scores = [one.scores for one in data.systems]
-    ratios = [one.scores for one in data.systems if one.llr]
-    drawings = [
-        ("DET. Thin: fewer than 30 errors of either kind.", plots.det(scores)),
-        ("ROC, the false match rate on a logarithmic axis.", plots.roc(scores)),
-    ]
-    drawings += [(f"Scores of {one.name}.", plots.histogram(one)) for one in scores]
-    if ratios:
-        drawings.append(("What the likelihood ratios are worth here against what they say.", plots.reliability(ratios)))
-    drawings += [(f"Tippett plot of {one.name}.", plots.tippett(one)) for one in ratios]
-    yield figures_of(drawings)
-
-
-def _labels(data: ReportData, column: str) -> bool:
-    return any(len(set(getattr(one.scores, column).tolist())) > 1 for one in data.systems)
-
-
-def _broken_down(data: ReportData, column: str) -> Markup:
-    parts: list[Markup] = []
-    for system in data.systems:
-        found = breakdown(system.scores, column, llr=system.llr, seed=data.seed, draws=data.draws)
-        if found:
-            parts.append(_breakdown_table(found, column, system.scores.name))
-    return section(f"By {column}", parts)
-
-
-def _breakdown_table(found: tuple[Summary, ...], column: str, name: str) -> Markup:
-    """A row a label; a figure that no label supports has no column, and the caption says so."""
-    every = list(dict.fromkeys(figure.name for one in found for figure in one.figures))
-    shown = [
-        name
-        for name in every
-        if any(figure.name == name and figure.estimate is not None for one in found for figure in one.figures)
-    ]
-    rows = []
-    for one in found:
-        counts = with_small(
-            f"{one.trials.identities:,} people", f"{one.trials.genuine:,} genuine, {one.trials.impostor:,} impostor"
-        )
-        cells = [figure_cell(figure) for figure in one.figures if figure.name in shown]
-        rows.append([with_small(one.name, one.note), counts, *(cells or [with_small("")] * len(shown))])
-    left_out = ", ".join(name for name in every if name not in shown)
-    caption = f"{name}. Nowhere to be had: {left_out}." if left_out else name
-    return table([column, "trials", *shown], rows, caption=caption)
-
-
-def _thresholds(data: ReportData) -> Iterator[Markup]:
-    yield paragraph("Set on these very trials, so that the rates flatter a little: other people will bring others.")
-    for system in data.systems:
-        yield table(
-            ["FMR at most", "threshold", "FMR", "FNMR"],
-            [(f"{row.chosen_fmr:g}", *_threshold(row)) for row in threshold_table(system.scores)],
-            caption=system.scores.name + (", natural-log likelihood ratios" if system.llr else ""),
-        )
+def _counted(number: int | None) -> str:
+    return "not kept" if number is None else f"{number:,}"
 
 
 def _calibrations(data: ReportData) -> Iterator[Markup]:
@@ -235,7 +165,7 @@ def _searches(data: ReportData) -> Iterator[Markup]:
         ranks = [rate_cell(wilson(int((found.mate_rank <= rank).sum()), mated)) if mated else "" for rank in RANKS]
         rows.append([found.name, f"{found.gallery:,}", f"{mated:,}", f"{others:,}", *ranks, *_fnir(found)])
     yield table(
-        ["", "gallery", "mated probes", "non-mated", *(f"rank {rank}" for rank in RANKS)]
+        ["system", "gallery", "mated probes", "non-mated", *(f"rank {rank}" for rank in RANKS)]
         + [f"FNIR at FPIR {share:g}" for share in SHARES],
         rows,
         caption="Ties count against the system. Intervals are Wilson's, which take probes to be independent.",
@@ -286,7 +216,3 @@ def _ablation(data: ReportData) -> Markup:
         ],
         caption="Mean and deviation over folds.",
     )
-
-
-def _threshold(row: ThresholdRow) -> tuple[str, str, str]:
-    return row.note if row.threshold is None else plain(row.threshold), percent(row.fmr), percent(row.fnmr)

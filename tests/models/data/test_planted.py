@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
+from sklearn.cross_decomposition import CCA
+from sklearn.linear_model import Ridge
 
 from models.data.planted import Generator, Planted
 from models.evaluation.metrics import auc
@@ -56,6 +58,34 @@ def test_no_score_beats_the_optimum_which_is_far_above_chance():
 
     assert best > 0.9
     assert 0.8 < other <= best + 0.005
+
+
+def test_the_optimum_beats_every_linear_method_learned_from_other_people():
+    generator = Generator()
+    face, voice = generator.draw(600, 4, seed=1).centroids()
+    unseen = generator.draw(300, 1, seed=2)
+    to_voice, to_face = Ridge(100.0).fit(face, voice), Ridge(100.0).fit(voice, face)
+    correlations = CCA(generator.shared, max_iter=1000).fit(face, voice)
+
+    optimum = auc_of(generator.optimal_scores(unseen.face, unseen.voice))
+
+    for seen, heard in (
+        (to_voice.predict(unseen.face), unseen.voice),
+        (unseen.face, to_face.predict(unseen.voice)),
+        correlations.transform(unseen.face, unseen.voice),
+    ):
+        one, other = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in (seen, heard))
+        assert 0.75 < auc_of(one @ other.T) < optimum
+
+
+def test_the_optimal_score_of_true_pairs_is_calibrated():
+    """Of a likelihood ratio, the mean of exp(-score) over true pairs is 1."""
+    generator = Generator(face_width=3, voice_width=3, shared=2, own=1.5)
+    drawn = generator.draw(2000, 1, seed=1)
+
+    scores = np.diag(generator.optimal_scores(drawn.face, drawn.voice))
+
+    assert np.mean(np.exp(-scores)) == pytest.approx(1, abs=0.05)
 
 
 def test_without_a_common_factor_worth_the_name_nothing_is_found():

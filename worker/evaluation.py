@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.cosmic import train as cosmic_train
 from models.cosmic.config import TrainConfig
@@ -17,7 +18,7 @@ from models.data.load import load
 from models.data.trials import Trials
 from models.evaluation.comparisons import System, summaries_of
 from models.evaluation.identification import NOBODY, Identification, identification
-from models.evaluation.pad import pad_table
+from models.evaluation.pad import PadReport, pad_table
 from models.evaluation.report import Attacks, DataSet, Pairing, ReportData, write_report
 from models.evaluation.scores import ScoreSet
 from models.evaluation.summary import Summary
@@ -26,6 +27,7 @@ from models.training.checkpoint import git_revision
 from models.training.command import chosen_folds
 from models.training.experiment import SETTINGS, Experiment, Method, Modalities, score_set
 from models.training.score_fusion import CosineMethod, LogisticFusion, SumOfScores
+from worker.evaluation_conditions import by_own_modality
 from worker.evaluation_files import Presentations, read_labels, read_presentations
 from worker.evaluation_people import in_scores, pairing_of, tested
 from worker.evaluation_request import Request
@@ -78,7 +80,7 @@ def evaluate(request: Request) -> list[tuple[System, Summary]]:
         protocol=measured.protocol,
         pairing=measured.pairing,
         datasets=(*measured.datasets, *presentations),
-        systems=measured.systems,
+        systems=tuple(by_own_modality(one) for one in measured.systems),
         searches=measured.searches,
         attacks=attacks,
         notes=measured.notes,
@@ -238,20 +240,33 @@ def _labelled(measured: Measured, path: Path) -> Measured:
 
 
 def _attacks(request: Request) -> tuple[tuple[Attacks, ...], tuple[DataSet, ...]]:
-    if request.pad is None or request.pad_threshold is None:
+    """Rates over all presentations, then over those of each group."""
+    if request.pad is None:
         return (), ()
-    found: Presentations = read_presentations(request.pad)
+    found = read_presentations(request.pad)
+    names = sorted(set(found.group))
+    parts = {request.pad.stem: np.ones(len(found.score), np.bool_)}
+    if len(names) > 1:
+        groups = np.array(found.group)
+        parts |= {f"{request.pad.stem}, {name or '(no group)'}": groups == name for name in names}
+    tables = tuple(Attacks(name, _pad_report(request, found, mask, name)) for name, mask in parts.items())
+    people = 0 if found.subject is None else len(set(found.subject))
+    note = "presentations" if people else "presentations, subjects not known"
+    return tables, (DataSet(request.pad.name, people, len(found.score), 0, note),)
+
+
+def _pad_report(request: Request, found: Presentations, mask: NDArray[np.bool_], name: str) -> PadReport:
+    assert request.pad_threshold is not None  # noqa: S101  (Request has checked)
+    subjects = None if found.subject is None else np.array(found.subject)[mask]
+    instruments = np.array(found.instrument)[mask]
     try:
-        report = pad_table(
-            np.array(found.score),
-            found.instrument,
-            found.subject,
+        return pad_table(
+            np.array(found.score)[mask],
+            instruments,
+            subjects,
             request.pad_threshold,
             seed=request.seed,
             draws=request.draws,
         )
     except ValueError as error:
-        raise ValueError(f"{request.pad}: {error}") from error
-    people = 0 if found.subject is None else len(set(found.subject))
-    note = "presentations" if people else "presentations, subjects not known"
-    return (Attacks(request.pad.stem, report),), (DataSet(request.pad.name, people, len(found.score), 0, note),)
+        raise ValueError(f"{request.pad}, {name}: {error}") from error

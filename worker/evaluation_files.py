@@ -17,20 +17,22 @@ class Presentations:
         instrument: "bona_fide", or the name of the attack instrument.
         subject: who was presented; None where nobody said.
         score: higher is more bona fide.
+        group: of the presentation, "" where there is none.
     """
 
     instrument: tuple[str, ...]
     subject: tuple[str, ...] | None
     score: tuple[float, ...]
+    group: tuple[str, ...]
 
 
 def read_presentations(path: Path) -> Presentations:
-    """A CSV file with the columns attack_instrument, score and, where it is known, subject.
+    """A CSV file with the columns attack_instrument, score and, where they are known, subject and group.
 
     Raises:
         ValueError: there is no such file, a column is missing, a line is incomplete, or a score is no number.
     """
-    instruments, subjects, scores = [], [], []
+    instruments, subjects, scores, groups = [], [], [], []
     for line, row in _rows(path, ("attack_instrument", "score")):
         try:
             score = float(row["score"])
@@ -41,9 +43,11 @@ def read_presentations(path: Path) -> Presentations:
         instruments.append(row["attack_instrument"])
         subjects.append(row.get("subject") or "")
         scores.append(score)
+        groups.append(row.get("group") or "")
     if any(subjects) and not all(subjects):
         raise ValueError(f"{path} names the subject of some presentations only")
-    return Presentations(tuple(instruments), tuple(subjects) if any(subjects) else None, tuple(scores))
+    known = tuple(subjects) if any(subjects) else None
+    return Presentations(tuple(instruments), known, tuple(scores), tuple(groups))
 
 
 def read_labels(path: Path) -> dict[str, str]:

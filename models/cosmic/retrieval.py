@@ -81,6 +81,8 @@ def on_true_pairs(features: Features, *, seed: int = 0, rank: int = 16) -> Retri
     sides = []
     for people in (known, new):
         true = [one for one in people if one.complete and one.face_identity == one.voice_identity]
+        if len(true) < 2:  # there has to be somebody to be told from
+            raise ValueError(f"{len(true)} people with both face and voice of their own are too few for retrieval")
         sides.append(
             tuple(
                 np.stack([side.embeddings[rows].mean(0) for rows in chosen]).astype(np.float64)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.evaluation import plots
 from models.evaluation.formats import figure_cell, percent, plain
+from models.evaluation.metrics import Rule
 from models.evaluation.page import Markup, folded, paragraph, subsection, table, with_figures, with_small
 from models.evaluation.page import plots as figures_of
 from models.evaluation.scores import ScoreSet
 from models.evaluation.summary import EER, Summary, ThresholdRow, breakdown, summarise, threshold_table
 
 MOST_LINES = 8  # that a plot can hold
+TIPPETT = "Tippett plot. Misleading is what genuine trials have left of zero and impostor trials right of it."
 UNFOLDED = 2  # systems that are shown whole
 
 
@@ -87,12 +89,12 @@ def _alone(system: System, drawing: Drawing) -> Iterator[Markup]:
     scores = system.scores
     drawings = [("How the scores are spread.", plots.histogram(scores))]
     if system.llr:
-        drawings.append(("Tippett plot: misleading is what genuine trials have left of zero.", plots.tippett(scores)))
+        drawings.append((TIPPETT, plots.tippett(scores)))
     yield figures_of(drawings)
     for column in ("condition", "group"):
         found = breakdown(scores, column, llr=system.llr, seed=drawing.seed, draws=drawing.draws)
         if found:
-            yield figures_table(column, found, f"By {column}")
+            yield figures_table(column, [_if_enough(one) for one in found], f"By {column}")
     yield table(
         ["FMR at most", "threshold", "FMR", "FNMR"],
         [(f"{row.chosen_fmr:g}", *_threshold(row)) for row in threshold_table(scores)],
@@ -114,8 +116,11 @@ def figures_table(column: str, found: Sequence[Summary], caption: str) -> Markup
     for one in found:
         trials = one.trials
         counts = with_figures(f"{trials.identities:,}", f"{trials.genuine:,} genuine", f"{trials.impostor:,} impostor")
-        cells = [figure_cell(figure) for figure in one.figures if figure.name in shown]
-        rows.append([with_small(one.name, one.note), counts, *(cells or [with_small("")] * len(shown))])
+        cells: list[object] = [figure_cell(figure) for figure in one.figures if figure.name in shown]
+        instead = bool(shown) and not one.figures  # the reason stands where the figures would
+        if instead:
+            cells = [with_small("", one.note), *[""] * (len(shown) - 1)]
+        rows.append([with_small(one.name, "" if instead else one.note), counts, *cells])
     left_out = "; ".join(f"{name} ({note})" for name, note in every.items() if name not in shown)
     return table(
         [column, "people, trials", *shown],
@@ -128,5 +133,13 @@ def _eer(summary: Summary) -> float:
     return next((one.estimate for one in summary.figures if one.name == EER and one.estimate is not None), 1.0)
 
 
+def _if_enough(found: Summary) -> Summary:
+    """Without figures where a label has too few genuine trials: an EER of one of them says nothing."""
+    if found.trials.genuine >= Rule.THIRTY:
+        return found
+    return replace(found, figures=(), note=f"too few genuine trials: needs {Rule.THIRTY:d}, has {found.trials.genuine}")
+
+
 def _threshold(row: ThresholdRow) -> tuple[str, str, str]:
-    return row.note if row.threshold is None else plain(row.threshold), percent(row.fmr), percent(row.fnmr)
+    threshold = with_small("", row.note) if row.threshold is None else plain(row.threshold)
+    return threshold, percent(row.fmr), percent(row.fnmr)

@@ -65,4 +65,4 @@ def percent(share: float | None) -> str:
 
 
 def plain(value: float) -> str:
-    return f"{value:.4f}"
+    return f"{round(value, 4) + 0.0:.4f}"  # never minus zero

@@ -19,7 +19,7 @@ p, li { max-width: 46rem; overflow-wrap: anywhere; }
 small, caption { color: var(--faint); font-size: .85rem; }
 caption { text-align: left; padding-bottom: .3rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums; }
+table { border-collapse: separate; border-spacing: 0; margin: .8rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top; }
 thead th { border-bottom-width: 2px; }
 th[scope=row] { min-width: 6rem; position: sticky; left: 0; background: var(--paper); font-weight: 500; }
@@ -27,7 +27,8 @@ th small { font-weight: 400; }
 td { min-width: 5rem; }
 td:last-child { min-width: 10rem; }
 td small, th small { display: block; max-width: 15rem; font-size: .8rem; }
-td small.whole { white-space: nowrap; }
+td small { min-width: 8rem; }
+td small.whole { min-width: 0; white-space: nowrap; }
 caption span { display: inline-block; position: sticky; left: 0; max-width: min(46rem, calc(100vw - 2rem)); }
 details { margin: .4rem 0; border-top: 1px solid var(--rule); }
 summary { padding: .5rem 0; cursor: pointer; font-weight: 500; }

@@ -173,6 +173,39 @@ def test_attacks_are_reported_by_instrument(tmp_path: Path):
     assert "intervals over 10 subjects" in text
 
 
+def test_attacks_are_reported_by_group_where_there_are_several(tmp_path: Path):
+    rows = [f"{kind},s{index % 10},{score},phone" for index, (kind, score) in enumerate(ATTACKS)]
+    rows += [f"{kind},s{index % 10},{kind == 'bona_fide':d},laptop" for index, (kind, _) in enumerate(ATTACKS)]
+    (tmp_path / "pad.csv").write_text("\n".join(["attack_instrument,subject,score,group", *rows]))
+
+    text = report(tmp_path / "report.html", pad=tmp_path / "pad.csv", pad_threshold=0.5)
+
+    whole, laptop, phone = re.findall(r"APCER, replay (?:\(worst\) )?(\d+ of \d+)", text)
+    assert (whole, laptop, phone) == ("9 of 60", "0 of 30", "9 of 30")
+    assert re.search(r"pad, laptop, threshold 0\.5", text)
+
+
+def test_a_voice_alone_has_the_condition_of_the_voice(tmp_path: Path):
+    scores = scores_of(0, name="B4, voice")
+    conditions = np.where(scores.condition == "clean", "blur+far", np.where(scores.genuine, "clean+far", "clean"))
+    replace(scores, condition=conditions).save(tmp_path / "voice.npz")
+
+    text = report(tmp_path / "report.html", scores=[tmp_path / "voice.npz"])
+
+    assert "far 11 110 genuine" in text
+    assert "blur" not in text
+
+
+def test_a_label_with_few_genuine_trials_has_no_figures(tmp_path: Path):
+    scores = scores_of(0)
+    rare = np.where(np.arange(len(scores)) % 40 == 1, "rare", "usual")
+    replace(scores, condition=rare).save(tmp_path / "some.npz")
+
+    text = report(tmp_path / "report.html", scores=[tmp_path / "some.npz"])
+
+    assert "rare 11 3 genuine 55 impostor too few genuine trials: needs 30, has 3 usual" in text
+
+
 def test_a_method_is_fitted_calibrated_and_searched_now(made: Path, tmp_path: Path, monkeypatch):
     fewer = replace(evaluation.TrainConfig(), drawings=2)
     monkeypatch.setattr(evaluation, "TrainConfig", lambda: fewer)

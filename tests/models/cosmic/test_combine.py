@@ -184,15 +184,21 @@ def test_conflict_averse_steps_have_the_length_of_a_sum():
 
 @pytest.mark.parametrize("log_scale", [False, True])
 def test_the_barrier_is_given_losses_and_gradients_of_one_scale(log_scale: bool):
-    toy, balancer, barrier = Toy(), Balancer(only(barrier=True, log_scale=log_scale), 3, PROTECTED), DynamicBarrier()
+    """Both of log(1 + loss) where that is what is summed, and neither of them weighted."""
+    x = nn.Parameter(torch.tensor([0.5]))
+    balancer, barrier = Balancer(only(barrier=True, kendall=True, log_scale=log_scale), 2, [0]), DynamicBarrier()
+    log_variances = torch.tensor([0.6, -0.4])
+    balancer.uncertainty.log_variances.data.copy_(log_variances)
 
-    for away in (0.0, 4.0, -1.0):  # the second step finds both guarded losses far above their barriers
-        for parameter in toy.parameters:
-            parameter.data += away
-        balancer.backward(toy.losses(), toy.parameters)
+    for away in (0.5, 0.65, 0.8):  # the second loss pulls up, and the first, guarded, rises a little beyond its barrier
+        x.data.fill_(away)
+        losses = [x.square().sum() + 1, (x - 3).square().sum()]
+        gradients = torch.stack([torch.autograd.grad(one, x, retain_graph=True)[0] for one in losses])
+        balancer.backward(losses, [x])
 
-        losses, gradients = values_of(toy), flat(toy.gradients())
-        scaled, slopes = (log_scaled(losses + 1), 1 / (1 + losses)) if log_scale else (losses, torch.ones(3))
-        gradients = gradients * slopes[:, None]
-        expected = barrier.adjust(gradients.sum(0), gradients[PROTECTED], scaled[PROTECTED])
-        torch.testing.assert_close(torch.cat([one.grad.reshape(-1) for one in toy.parameters]), expected)
+        values = torch.stack(losses).detach()
+        scaled, slopes = (log_scaled(values + 1), 1 / (1 + values)) if log_scale else (values, torch.ones(2))
+        summed = (torch.exp(-log_variances) / 2 * slopes) @ gradients
+        expected = barrier.adjust(summed, gradients[:1] * slopes[0], scaled[:1])
+        torch.testing.assert_close(x.grad, expected)
+    assert not torch.allclose(x.grad, summed)  # it was bent

@@ -33,8 +33,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 
 
 def renamed(data: Features) -> Features:
-    """The same samples under other names, which deal the people out into other parts."""
-    names = np.array([name.replace("/p", "/q") for name in data.voice.identity])
+    """The same samples under names in another order, which deal the people out into other parts."""
+    names = np.array([f"{name[:-1]}/{name}" for name in (name[::-1] for name in data.voice.identity)])
     return replace(data, voice=replace(data.voice, identity=names))
 
 

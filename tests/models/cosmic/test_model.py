@@ -77,6 +77,15 @@ def test_what_stands_in_an_absent_modality_has_no_influence(name: str, garbage: 
     assert all(one.grad is None or one.grad.isfinite().all() for one in model.parameters())
 
 
+def test_the_token_of_an_absent_modality_is_zero():
+    given = capture(2)
+    given.present[0, Node.VOICE] = given.present[1, Node.CONTEXT] = False
+
+    tokens = network()(given).tokens
+
+    assert (tokens.abs().sum(2) == 0).tolist() == [[False, True, False], [False, False, True]]
+
+
 @pytest.mark.parametrize("node", [Node.FACE, Node.VOICE])
 def test_a_modality_alone_is_the_same_as_the_others_never_captured(node: Node):
     model = network().eval()

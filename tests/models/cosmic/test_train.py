@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from models.cosmic.config import CosmicConfig, TrainConfig, variant
-from models.cosmic.evaluate_checkpoint import evaluate_checkpoint
+from models.cosmic.evaluate_checkpoint import evaluate_checkpoint, main
 from models.cosmic.health import linear_probe, recordings
 from models.cosmic.method import CosmicMethod, capture_of, restored
 from models.cosmic.nodes import Node
@@ -369,16 +369,28 @@ epochs = 1
 """
 
 
-def test_the_commands_train_and_measure_from_a_feature_file(tmp_path: Path):
+def test_the_commands_train_and_measure_from_a_feature_file(tmp_path: Path, monkeypatch, capsys):
     config, feature_file, out = tmp_path / "tiny.toml", tmp_path / "features.sqlite", tmp_path / "out"
     config.write_text(CONFIG)
-    write(feature_file, features(faces=20, voices=20, recordings=4))
+    data = features(faces=20, voices=20, recordings=4)
+    write(feature_file, data)
+    arguments = ("--config", config, "--features", feature_file, "--out", out, "--fold", "0", "--device", "cpu")
 
-    trained_ = called("train", "--config", config, "--features", feature_file, "--out", out, "--fold", 0)
-    measured = called("evaluate_checkpoint", "--checkpoint", out / "fold0" / BEST, "--features", feature_file)
+    trained_ = subprocess.run(
+        [sys.executable, "-m", "models.cosmic.train", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    best = out / "fold0" / BEST
+    monkeypatch.setattr(sys, "argv", ["evaluate", "--checkpoint", str(best), "--features", str(feature_file)])
+    main()
 
     assert "fold 0: best cost" in trained_.stdout
-    assert json.loads(measured.stdout)["progress"]["epoch"] == 1
+    assert [path.name for path in out.iterdir()] == ["fold0"]
+    assert json.loads(capsys.readouterr().out) == evaluate_checkpoint(best, data)
 
 
 def test_all_folds_are_trained_unless_one_is_named():
@@ -386,15 +398,3 @@ def test_all_folds_are_trained_unless_one_is_named():
     assert list(chosen_folds(4, 5)) == [4]
     with pytest.raises(ValueError, match="there is no fold 5; there are 0 to 4"):
         chosen_folds(5, 5)
-
-
-def called(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    device = ("--device", "cpu") if module == "train" else ()
-    return subprocess.run(
-        [sys.executable, "-m", f"models.cosmic.{module}", *map(str, arguments), *device],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )

@@ -33,7 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--method", choices=METHODS, default="")
         parser.add_argument("--checkpoint", type=Path, help="best.safetensors of mimop or cosmic")
         parser.add_argument("--fold", type=int, help="default: 0, or the checkpoint's own")
-        parser.add_argument("--pad", type=Path, help='CSV: attack_instrument ("bona_fide" for none), subject, score')
+        parser.add_argument(
+            "--pad", type=Path, help='CSV: attack_instrument ("bona_fide" for none), score, subject, group'
+        )
         parser.add_argument("--pad-threshold", type=float, help="bona fide at or above it; chosen on other data")
         parser.add_argument("--labels", type=Path, help="CSV: identity, group")
         parser.add_argument("--draws", type=int, default=300, help="of the bootstrap over identities")

@@ -28,7 +28,7 @@ from models.training.experiment import Experiment, Method
 from models.training.figures import fold_figures
 from models.training.score_fusion import CosineMethod, LogisticFusion, SumOfScores
 
-FIGURES = "figures.json"
+FIGURES, RUN = "figures.json", "run.json"
 NETWORKS = tuple(cosmic_config.CHANGES)
 MIMOP = ("MIMOP", "MIMOP-edisc")
 SCORES = ("face", "voice", "B2", "B4", "B4q")
@@ -75,7 +75,12 @@ def chosen_variants(name: str) -> tuple[str, ...]:
 
 
 def run(plan: Plan, features: Features) -> Iterator[AblationRow]:
-    """One row a variant and fold, as it is done; known ones are read and not run again."""
+    """One row a variant and fold, as it is done; known ones are read and not run again.
+
+    Raises:
+        ValueError: the folder holds figures of another configuration or other features.
+    """
+    _hold_to_one_run(plan, features)
     for fold in range(plan.folds):
         experiment = cosmic_train.experiment_of(plan.cosmic, features, fold)
         for name in plan.variants:
@@ -88,6 +93,21 @@ def run(plan: Plan, features: Features) -> Iterator[AblationRow]:
                 draft.write_text(json.dumps(figures, indent=1) + "\n")
                 draft.replace(path)
             yield AblationRow(name, fold, json.loads(path.read_text()))
+
+
+def _hold_to_one_run(plan: Plan, features: Features) -> None:
+    """Write down what the figures in the folder rest on, or refuse to add figures that rest on something else."""
+    rests_on = {
+        "cosmic": dataclasses.asdict(plan.cosmic),
+        "mimop": dataclasses.asdict(plan.mimop),
+        "features": dataclasses.asdict(features.header),
+        "samples": {"face": len(features.face), "voice": len(features.voice)},
+    }
+    path = plan.out / RUN
+    if path.is_file() and json.loads(path.read_text()) != json.loads(json.dumps(rests_on)):
+        raise ValueError(f"{plan.out} holds figures of another configuration or other features; choose another --out")
+    plan.out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rests_on, indent=1) + "\n")
 
 
 def _figures(plan: Plan, features: Features, experiment: Experiment, name: str, folder: Path) -> dict[str, float]:

@@ -15,7 +15,6 @@ from models.cosmic.config import CosmicConfig
 from models.cosmic.export import export
 from models.cosmic.model import Cosmic
 from models.fusion import CARD, SHIPPED, FusionCard, FusionMethod
-from models.registry import pack
 from tests.bench.numbers import milliseconds, table
 from worker.engines.fusion import CosmicFusion, FusionEngine, MimopFusion
 from worker.engines.sessions import SessionOptions
@@ -32,7 +31,7 @@ def report(folder: Path) -> None:
     torch.set_num_threads(1)
     rows = []
     for name in PACKS:
-        card = FusionCard.from_json(json.loads((SHIPPED / name / pack(name).fusion / CARD).read_text()))
+        card = FusionCard.from_json(json.loads((SHIPPED / name / "mimop" / CARD).read_text()))
         engines: dict[str, FusionEngine] = {"MIMOP": MimopFusion(SHIPPED / name / "mimop", card, ONE_THREAD)}
         for compact in (False, True):
             engines["COSMIC compact" if compact else "COSMIC"] = _cosmic(

@@ -183,3 +183,11 @@ def test_too_few_people_are_an_error(made: Path, tmp_path: Path):
 
     with pytest.raises(CommandError, match="same-person comparisons: 16 at hand, 50 are needed"):
         run(made, tmp_path / "out", "B2", features=tmp_path / "few.sqlite")
+
+
+def test_figures_of_another_configuration_do_not_enter_the_table(made: Path, done: Path, tmp_path: Path):
+    other = tmp_path / "cosmic.toml"
+    other.write_text(COSMIC.replace("batches = 1", "batches = 2"))
+
+    with pytest.raises(CommandError, match="another configuration"):
+        run(made, done, "B2", cosmic_config=other)

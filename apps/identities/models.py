@@ -86,7 +86,7 @@ class ModelVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.modality}, {self.width}-D)"
+        return f"{self.name} ({self.modality}, {self.width}-D)" if self.width else f"{self.name} ({self.modality})"
 
 
 class GalleryState(models.Model):

@@ -152,7 +152,7 @@ def test_a_fusion_that_was_never_trained_stops_the_start(tmp_path: Path):
     places = Places(models_dir=None, state_dir=tmp_path)
 
     with pytest.raises(ModelMissing, match="never trained"):
-        locate_fusion("builtin", FusionMethod.LOGISTIC, places, face_sha256=FACE_SHA, voice_sha256=VOICE_SHA)
+        locate_fusion("open", FusionMethod.MIMOP, places, face_sha256=FACE_SHA, voice_sha256=VOICE_SHA)
 
 
 def test_a_fusion_for_other_weights_is_refused(tmp_path: Path):

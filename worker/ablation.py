@@ -26,6 +26,7 @@ from models.mimop.method import restored as restored_mimop
 from models.training.checkpoint import load
 from models.training.experiment import Experiment, Method
 from models.training.figures import fold_figures
+from models.training.fold import experiment_of, samples_of
 from models.training.score_fusion import CosineMethod, LogisticFusion, SumOfScores
 
 FIGURES, RUN = "figures.json", "run.json"
@@ -82,7 +83,7 @@ def run(plan: Plan, features: Features) -> Iterator[AblationRow]:
     """
     _hold_to_one_run(plan, features)
     for fold in range(plan.folds):
-        experiment = cosmic_train.experiment_of(plan.cosmic, features, fold)
+        experiment = experiment_of(plan.cosmic, features, fold)
         for name in plan.variants:
             folder = plan.out / name / f"fold{fold}"
             path = folder / FIGURES
@@ -101,7 +102,7 @@ def _hold_to_one_run(plan: Plan, features: Features) -> None:
         "cosmic": dataclasses.asdict(plan.cosmic),
         "mimop": dataclasses.asdict(plan.mimop),
         "features": dataclasses.asdict(features.header),
-        "samples": {"face": len(features.face), "voice": len(features.voice)},
+        "samples": samples_of(features),
     }
     path = plan.out / RUN
     if path.is_file() and json.loads(path.read_text()) != json.loads(json.dumps(rests_on)):

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.cosmic import train as cosmic_train
 from models.cosmic.config import TrainConfig
 from models.data.features import Features
 from models.data.folds import TooFewIdentities
@@ -26,6 +25,7 @@ from models.training.calibrated import calibrated
 from models.training.checkpoint import git_revision
 from models.training.command import chosen_folds
 from models.training.experiment import SETTINGS, Experiment, Method, Modalities, score_set
+from models.training.fold import experiment_of
 from models.training.score_fusion import CosineMethod, LogisticFusion, SumOfScores
 from worker.evaluation_conditions import by_own_modality
 from worker.evaluation_files import Presentations, read_labels, read_presentations
@@ -199,7 +199,7 @@ def fitted(request: Request, features: Features) -> tuple[Method, Experiment]:
     config = TrainConfig()
     (fold,) = chosen_folds(request.fold or 0, config.folds)
     try:
-        experiment = cosmic_train.experiment_of(config, features, fold)
+        experiment = experiment_of(config, features, fold)
     except TooFewIdentities as error:
         raise ValueError(f"{request.features}: {error}") from error
     return _by_scores(request.method, experiment), experiment

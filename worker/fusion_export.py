@@ -37,6 +37,7 @@ from models.training.checkpoint import Checkpoint, git_revision, load
 from models.training.command import chosen_folds
 from models.training.configuration import merged
 from models.training.experiment import BOTH, FACE_ONLY, VOICE_ONLY, Experiment, Method, Modalities, score_set
+from models.training.fold import experiment_of, samples_of
 from models.training.score_fusion import LogisticFusion
 from worker.fusion_card import as_markdown
 
@@ -69,7 +70,7 @@ def trained_mimop(checkpoint: Path, features: Features) -> Trained:
         mimop_export.export_face(model, folder / mimop_export.FACE_FILE)
         mimop_export.export_voice(model, folder / mimop_export.VOICE_FILE)
 
-    experiment = mimop_train.experiment_of(config, features, stored.meta["fold"])
+    experiment = experiment_of(config, features, stored.meta["fold"])
     return Trained(MimopMethod(model, CPU), FusionMethod.MIMOP, experiment, stored.meta, write, {})
 
 
@@ -79,7 +80,7 @@ def trained_cosmic(checkpoint: Path, features: Features) -> Trained:
     _check_features(stored, features)
     model, scaler = restored_cosmic(stored, CPU)
     config = merged(cosmic_train.TrainConfig(), stored.meta["config"])
-    experiment = cosmic_train.experiment_of(config, features, stored.meta["fold"])
+    experiment = experiment_of(config, features, stored.meta["fold"])
     method = CosmicMethod(model, scaler, CPU, context=False)
 
     def write(folder: Path) -> None:
@@ -92,7 +93,7 @@ def trained_logistic(features: Features, fold: int) -> Trained:
     """B4, fitted on the training people of ``fold``. Raises ValueError for a fold that does not exist."""
     config = cosmic_train.TrainConfig()
     (fold,) = chosen_folds(fold, config.folds)
-    experiment = cosmic_train.experiment_of(config, features, fold)
+    experiment = experiment_of(config, features, fold)
     method = LogisticFusion(experiment.train)
     split = {"folds": config.folds, "split_seed": config.split_seed, "drawings": config.drawings}
     meta = {"fold": fold, "revision": git_revision(), "config": split}
@@ -109,10 +110,8 @@ def _check_features(checkpoint: Checkpoint, features: Features) -> None:
     trained_on, samples = checkpoint.meta.get("features"), checkpoint.meta.get("samples")
     if trained_on != dataclasses.asdict(features.header):
         raise FeaturesMismatch("the checkpoint was trained on features of other models")
-    if samples != mimop_train.samples_of(features):
-        raise FeaturesMismatch(
-            f"the checkpoint was trained on {samples} samples, these are {mimop_train.samples_of(features)}"
-        )
+    if samples != samples_of(features):
+        raise FeaturesMismatch(f"the checkpoint was trained on {samples} samples, these are {samples_of(features)}")
 
 
 def export(trained: Trained, folder: Path, *, stakes: Stakes, command: str) -> FusionCard:

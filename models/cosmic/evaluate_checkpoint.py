@@ -17,13 +17,13 @@ import torch
 from models.cosmic.config import TrainConfig
 from models.cosmic.health import health_of
 from models.cosmic.method import KIND, CosmicMethod, restored
-from models.cosmic.train import experiment_of, samples_of
 from models.data.context import scaler_of
 from models.data.features import Features, FeaturesMismatch
 from models.data.load import load as load_features
 from models.training.checkpoint import load
 from models.training.configuration import merged
 from models.training.figures import fold_figures
+from models.training.fold import experiment_of, samples_of
 
 
 def evaluate_checkpoint(path: Path, features: Features, device: torch.device | None = None) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,12 +22,12 @@ from models.cosmic.tasks import PROTECTED, Tasks
 from models.data.batches import Batches
 from models.data.context import scaler_of
 from models.data.features import Features
-from models.data.folds import identity_folds
 from models.data.load import load
-from models.training.checkpoint import git_revision, optimiser_tensors, restore_optimiser
+from models.training.checkpoint import optimiser_tensors, restore_optimiser
 from models.training.command import add_arguments, chosen_device, chosen_folds
 from models.training.configuration import merged, read_toml
 from models.training.experiment import Experiment
+from models.training.fold import experiment_of, meta_of
 from models.training.loop import Fitted, fit
 from models.training.seeds import seed_everything
 from models.training.validation import validation_cost
@@ -119,26 +118,6 @@ def train_fold(
     experiment = experiment_of(config, features, fold)
     learner = CosmicLearner(config, experiment, device)
     return fit(learner, schedule=config.schedule, folder=folder, meta=meta_of(config, features, fold), quiet=quiet)
-
-
-def experiment_of(config: TrainConfig, features: Features, fold: int) -> Experiment:
-    folds = identity_folds(features, count=config.folds, seed=config.split_seed)
-    return Experiment(features, folds[fold], seed=config.split_seed, drawings=config.drawings)
-
-
-def meta_of(config: TrainConfig, features: Features, fold: int) -> dict[str, Any]:
-    return {
-        "config": dataclasses.asdict(config),
-        "fold": fold,
-        "features": dataclasses.asdict(features.header),
-        "samples": samples_of(features),
-        "revision": git_revision(),
-    }
-
-
-def samples_of(features: Features) -> dict[str, int]:
-    """How many there are: with others the people would be dealt out anew."""
-    return {"face": len(features.face), "voice": len(features.voice)}
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

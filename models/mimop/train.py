@@ -7,17 +7,14 @@ trains the found cell from the start. Trains one fold or all of them, in folders
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.data.features import Features
-from models.data.folds import identity_folds
 from models.data.load import load
 from models.data.pairs import Pairs, PairSampler
 from models.data.trials import trials_of
@@ -28,10 +25,11 @@ from models.mimop.model import Mimop
 from models.mimop.objective import Batch, Weights, objective
 from models.mimop.search import Supernet, read_cell, search, write_cell
 from models.mimop.start import start_from
-from models.training.checkpoint import git_revision, optimiser_tensors, restore_optimiser
+from models.training.checkpoint import optimiser_tensors, restore_optimiser
 from models.training.command import add_arguments, chosen_device, chosen_folds
 from models.training.configuration import merged, read_toml
 from models.training.experiment import Experiment
+from models.training.fold import experiment_of, meta_of
 from models.training.loop import Fitted, Schedule, fit
 from models.training.seeds import seed_everything
 from models.training.validation import validation_cost
@@ -187,26 +185,6 @@ def found_cell(config: TrainConfig, experiment: Experiment, folder: Path, device
     write_cell(draft, result)
     draft.replace(path)
     return result.cell
-
-
-def experiment_of(config: TrainConfig, features: Features, fold: int) -> Experiment:
-    folds = identity_folds(features, count=config.folds, seed=config.split_seed)
-    return Experiment(features, folds[fold], seed=config.split_seed, drawings=config.drawings)
-
-
-def meta_of(config: TrainConfig, features: Features, fold: int) -> dict[str, Any]:
-    return {
-        "config": dataclasses.asdict(config),
-        "fold": fold,
-        "features": dataclasses.asdict(features.header),
-        "samples": samples_of(features),
-        "revision": git_revision(),
-    }
-
-
-def samples_of(features: Features) -> dict[str, int]:
-    """How many there are: with others the people would be dealt out anew."""
-    return {"face": len(features.face), "voice": len(features.voice)}
 
 
 def main() -> None:

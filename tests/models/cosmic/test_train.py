@@ -19,7 +19,7 @@ from models.cosmic.evaluate_checkpoint import evaluate_checkpoint, main
 from models.cosmic.health import linear_probe, recordings
 from models.cosmic.method import CosmicMethod, capture_of, restored
 from models.cosmic.nodes import Node
-from models.cosmic.train import CosmicLearner, experiment_of, train_fold, training_embeddings
+from models.cosmic.train import CosmicLearner, train_fold, training_embeddings
 from models.data.batches import Sampling
 from models.data.context import scaler_of
 from models.data.features import Features, FeaturesMismatch, ModalityFeatures
@@ -27,6 +27,7 @@ from models.training import checkpoint as checkpoints
 from models.training.checkpoint import BadCheckpoint, Checkpoint
 from models.training.command import chosen_folds
 from models.training.experiment import BOTH, Experiment, score_set
+from models.training.fold import experiment_of
 from models.training.loop import BEST, LOG, STATE, Fitted, Schedule, fit
 from models.training.validation import validation_cost
 from tests.feature_file import write

@@ -20,9 +20,10 @@ from models.mimop.choices import Cell, Quality
 from models.mimop.config import MimopConfig
 from models.mimop.method import MimopMethod, restored
 from models.mimop.search import Supernet, read_cell
-from models.mimop.train import CELL, MimopLearner, TrainConfig, experiment_of, train_fold
+from models.mimop.train import CELL, MimopLearner, TrainConfig, train_fold
 from models.training import checkpoint as checkpoints
 from models.training.experiment import BOTH, SETTINGS, score_set
+from models.training.fold import experiment_of, meta_of
 from models.training.loop import BEST, STATE, Fitted, OtherRun, Schedule
 from models.training.score_fusion import LogisticFusion
 from models.training.validation import validation_cost
@@ -175,7 +176,7 @@ def test_a_restored_checkpoint_scores_as_the_learner_did(tmp_path: Path):
     learner.run_epoch(1, np.random.default_rng(0))
     checkpoints.save(
         tmp_path / "one.safetensors",
-        checkpoints.Checkpoint(learner.weights(), {"kind": "mimop", **train.meta_of(config, DATA, 0)}),
+        checkpoints.Checkpoint(learner.weights(), {"kind": "mimop", **meta_of(config, DATA, 0)}),
     )
 
     method = MimopMethod(restored(checkpoints.load(tmp_path / "one.safetensors", kind="mimop"), CPU), CPU)

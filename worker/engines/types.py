@@ -118,6 +118,25 @@ class SpeechActivity(Protocol):
         """Spans of speech as (start, end) in seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class GateReading:
+    """What a calibrated gate says of a capture, with every cue by name.
+
+    Arguments:
+        llr: natural-log likelihood ratio, positive for bona fide; below ``threshold`` the gate refuses.
+        cues: what it looked at; cues that it was not calibrated on may be among them, for people to read.
+    """
+
+    gate: str
+    llr: float
+    threshold: float
+    cues: dict[str, float]
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.llr >= self.threshold)  # False for what is no number
+
+
 class LivenessNetwork(Protocol):
     name: str
 

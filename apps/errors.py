@@ -25,6 +25,9 @@ class ErrorCode(StrEnum):
     NONCE_UNKNOWN = "nonce_unknown"
     NONCE_EXPIRED = "nonce_expired"
     NONCE_USED = "nonce_used"
+    # what the person was asked to do
+    CHALLENGE_IMPOSSIBLE = "challenge_impossible"
+    CHALLENGE_TOO_EARLY = "challenge_too_early"
     # images
     MEDIA_MISSING = "media_missing"
     EMPTY_FILE = "empty_file"
@@ -57,6 +60,15 @@ class ErrorCode(StrEnum):
     MODEL_MISSING = "model_missing"
     NOT_LIVE = "not_live"
     NO_BLINK = "no_blink"
+    BLINKS_NOT_SEEN = "blinks_not_seen"
+    TURN_NOT_SEEN = "turn_not_seen"
+    LIGHT_NOT_SEEN = "light_not_seen"
+    LIGHT_UNCLEAR = "light_unclear"
+    DIGITS_NOT_HEARD = "digits_not_heard"
+    LIPS_NOT_SPEAKING = "lips_not_speaking"
+    STREAM_NOT_LIVE = "stream_not_live"
+    VOICE_NOT_NATURAL = "voice_not_natural"
+    REPLAYED = "replayed"
     TOO_FEW_FRAMES = "too_few_frames"
     MANIPULATED = "manipulated"
     NO_REFERENCE = "no_reference"
@@ -95,6 +107,8 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.MEDIA_MISSING: "The capture holds no picture and no sound.",
     ErrorCode.EMPTY_FILE: "One of the files is empty.",
     ErrorCode.UNSUPPORTED_MEDIA: "One of the files is of a kind that is not accepted.",
+    ErrorCode.CHALLENGE_IMPOSSIBLE: "None of the tests that remain can be used here. Please ask your operator.",
+    ErrorCode.CHALLENGE_TOO_EARLY: "This capture arrived before its test was over. Please start again.",
     ErrorCode.IMAGE_UNREADABLE: "One of the pictures cannot be read.",
     ErrorCode.IMAGE_TRUNCATED: "One of the pictures is cut off.",
     ErrorCode.IMAGE_TOO_SMALL: "The picture is too small.",
@@ -120,6 +134,15 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.MODEL_MISSING: "The system is not ready to check this. Please tell its operator.",
     ErrorCode.NOT_LIVE: "We could not see that you are here in person. Please try again in even light.",
     ErrorCode.NO_BLINK: "We did not see you blink. Please look into the camera and blink naturally.",
+    ErrorCode.BLINKS_NOT_SEEN: "We did not see you blink as often as asked. Please try again and blink slowly.",
+    ErrorCode.TURN_NOT_SEEN: "We did not see your head turn as asked. Please turn it further to the named side, and back.",
+    ErrorCode.LIGHT_NOT_SEEN: "We did not see the screen's light on your face. Come closer and turn the screen brighter.",
+    ErrorCode.LIGHT_UNCLEAR: "It is too bright here for the light test. Turn away from the light, or choose another test.",
+    ErrorCode.DIGITS_NOT_HEARD: "We did not hear the digits as shown. Please read them aloud, in order.",
+    ErrorCode.LIPS_NOT_SPEAKING: "Lips and voice do not go together. Please keep your mouth in the picture as you speak.",
+    ErrorCode.STREAM_NOT_LIVE: "The camera's picture does not move as a live one does. Close other programs, and try again.",
+    ErrorCode.VOICE_NOT_NATURAL: "The voice does not sound like one spoken here and now. Please speak directly, nearby.",
+    ErrorCode.REPLAYED: "This looks like an earlier recording. Please record a new one.",
     ErrorCode.TOO_FEW_FRAMES: "The capture is too short to show that you are here in person.",
     ErrorCode.MANIPULATED: "The picture does not look like a direct camera picture. Please try again.",
     ErrorCode.NO_REFERENCE: "You could not be verified.",

@@ -14,6 +14,10 @@ from environs import Env, EnvError, validate
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODALITIES = {"face", "voice"}
+CHALLENGES = ["blink", "turn", "light", "digits"]  # apps/captures/challenges.py
+# worker/cascade/types.py, which stays unseen here; what each looks at: docs/gates.md
+GATES = ["stream", "picture", "minifasnet", "flat", "lips", "forgery", "voice_spoof", "replay"]
+RULES = ["require", "advise", "off"]
 FUSIONS = ["auto", "mimop", "cosmic", "logistic", "llr_sum"]  # the methods of models/fusion.py, which stays unseen here
 
 
@@ -44,6 +48,12 @@ class Environment:
     confidence_high: float
     second_factor_after_challenge: bool
     required_modalities: list[str]
+    gates: dict[str, str]
+    challenges: list[str]
+    challenge_count: int
+    challenge_choice: bool
+    challenge_deadline_seconds: int
+    replay_memory: int
     trusted_proxies: list[str]
     rate_limit: str
     capture_ticket_seconds: int
@@ -94,6 +104,14 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         confidence_high=env.float("COSMIC_CONFIDENCE_HIGH", 0.60, validate=share),
         second_factor_after_challenge=env.bool("COSMIC_SECOND_FACTOR_AFTER_CHALLENGE", True),
         required_modalities=env.list("COSMIC_REQUIRED_MODALITIES", ["face"]),
+        gates=env.dict("COSMIC_GATES", {}),
+        challenges=env.list("COSMIC_CHALLENGES", ["turn", "light"]),
+        challenge_count=env.int("COSMIC_CHALLENGE_COUNT", 1, validate=validate.Range(min=0, max=len(CHALLENGES))),
+        challenge_choice=env.bool("COSMIC_CHALLENGE_CHOICE", True),
+        challenge_deadline_seconds=env.int(
+            "COSMIC_CHALLENGE_DEADLINE_SECONDS", 30, validate=validate.Range(min=5, max=600)
+        ),
+        replay_memory=env.int("COSMIC_REPLAY_MEMORY", 50, validate=validate.Range(min=1, max=1000)),
         trusted_proxies=env.list("COSMIC_TRUSTED_PROXIES", []),
         rate_limit=env.str("COSMIC_RATE_LIMIT", "120/m", validate=validate.Regexp(r"^\d+/[smhd]$")),
         capture_ticket_seconds=env.int("COSMIC_CAPTURE_TICKET_SECONDS", 120, validate=validate.Range(min=10, max=3600)),
@@ -115,6 +133,12 @@ def _check(env: Environment) -> None:
         raise EnvError("COSMIC_CONFIDENCE_LOW must not lie above COSMIC_CONFIDENCE_HIGH")
     if not env.required_modalities or not set(env.required_modalities) <= MODALITIES:
         raise EnvError(f"COSMIC_REQUIRED_MODALITIES must name some of {', '.join(sorted(MODALITIES))}")
+    if not set(env.gates) <= set(GATES) or not set(env.gates.values()) <= set(RULES):
+        raise EnvError(f"COSMIC_GATES is gate=rule,...: gates {', '.join(GATES)}; rules {', '.join(RULES)}")
+    if not set(env.challenges) <= set(CHALLENGES):
+        raise EnvError(f"COSMIC_CHALLENGES must name some of {', '.join(CHALLENGES)}")
+    if env.challenges and len(set(env.challenges)) < env.challenge_count:
+        raise EnvError("COSMIC_CHALLENGE_COUNT must not be larger than the number of COSMIC_CHALLENGES")
     for proxy in env.trusted_proxies:
         try:
             ipaddress.ip_network(proxy)

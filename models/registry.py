@@ -1,8 +1,9 @@
 """The one list of models: what each file is, where it comes from, which hash it has, what its licence says.
 
-``manifest.toml`` beside this file holds the list. A file is looked for, in this order, inside the pip package that
-carries it, in the operator's own folder of models (by sha256, whatever it is called there), and among what
-``manage.py fetch_models`` has downloaded. A file with another hash is never used. Standard library only.
+``manifest.toml`` beside this file holds the list. A file is looked for, in this order, among what comes with COSMIC,
+inside the pip package that carries it, in the operator's own folder of models (by sha256, whatever it is called
+there), and among what ``manage.py fetch_models`` has downloaded. A file with another hash is never used. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class ModelEntry:
         input: how pictures or sound have to be given to it.
         source: pinned address, empty where it is not published under one.
         package, path: the pip package that carries it, and the path inside.
+        shipped: where it lies below ``models/``, for what was trained here and comes with COSMIC.
         width: of the embedding, 0 for other models.
         note: what else has to be known.
     """
@@ -54,6 +56,7 @@ class ModelEntry:
     source: str = ""
     package: str = ""
     path: str = ""
+    shipped: str = ""
     width: int = 0
     note: str = ""
 
@@ -130,6 +133,9 @@ def locate(name: str, places: Places) -> Path:
         WrongHash: the package, the operator's folder or the downloads hold only another file under its name.
     """
     entry = models()[name]
+    if entry.shipped and (HERE / entry.shipped).is_file():
+        verify(HERE / entry.shipped, entry)
+        return HERE / entry.shipped
     if entry.package:
         path = inside_package(entry)
         if path is not None:

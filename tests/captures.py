@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from functools import cache
 
-from tests import media
+from tests import acting, media
 from tests.deployment import Files, capture_files
-from tests.people import eyes_of, portrait
+from tests.people import VOICES, portrait
 
 SENTENCES = (
     "My voice is my own, and nobody else can open this door with it.",
     "Early in the morning the harbour is quiet and the boats lie still.",
 )
-VOICES = {"astronaut": ("en-us+f3", 80), "guest": ("en-us", 50)}
 
 
 @cache
 def live_frames(name: str, *, seed: int = 0) -> tuple[bytes, ...]:
-    frames = media.blinking_frames(portrait(name), eyes_of(name), seed=seed)
-    return tuple(media.jpeg(frame) for frame in frames)
+    return tuple(media.jpeg(frame) for frame in acting.acted_frames(name, [], media.SECONDS, seed=seed))
 
 
 @cache

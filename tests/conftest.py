@@ -15,7 +15,6 @@ from apps.identities import gallery
 from authsite import embedded, embedded_redis
 from tests.deployment import Deployment, running
 from tests.environment import SHARED
-from worker import wiring
 from worker.engines.types import Engines
 
 
@@ -47,6 +46,8 @@ def forgotten_matrices() -> None:
 @pytest.fixture(scope="session")
 def engines(redis_server: None) -> Engines:
     """The built-in pack, loaded and warm."""
+    from worker import wiring
+
     wiring.configure_runtime()
     return wiring.runtime.get("builtin")
 

@@ -16,6 +16,7 @@ for name in [name for name in os.environ if name.startswith(("COSMIC_", "GROQ_")
     del os.environ[name]
 os.environ["COSMIC_STATE_DIR"] = str(STATE_DIR)
 os.environ["COSMIC_LOG_LEVEL"] = "WARNING"
+os.environ["COSMIC_CHALLENGE_COUNT"] = "0"  # tests that are about challenges ask for them
 for name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(name, None)
 if os.environ.get("TEST_DATABASE_URL"):

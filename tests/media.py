@@ -98,6 +98,10 @@ def jpeg(picture: Picture, *, quality: int = 92) -> bytes:
     return buffer.getvalue()
 
 
+def decoded(content: bytes) -> Picture:
+    return np.asarray(Pillow.open(io.BytesIO(content)).convert("RGB"))
+
+
 def png(picture: Picture) -> bytes:
     buffer = io.BytesIO()
     Pillow.fromarray(picture).save(buffer, "PNG")

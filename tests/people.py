@@ -12,6 +12,7 @@ import numpy as np
 from models.liveness.cues.blink import EYES
 from tests.media import Eye, Picture, scene
 
+VOICES = {"astronaut": ("en-us+f3", 80), "guest": ("en-us", 50)}  # espeak-ng's: name, pitch
 # Where a face with open eyes lies in insightface's group photograph (t1.jpg): left, top, width, height in pixels.
 GUEST = (360, 200, 310, 232)
 GUEST_TILT = 14.7  # degrees

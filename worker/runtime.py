@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,8 @@ from models.errors import ModelMissing
 from models.evaluation.record import CalibrationRecord
 from models.fusion import FusionCard, FusionMethod, locate_fusion
 from models.registry import Pack, Places, calibration_values, locate, models, pack
-from worker.engines import detection, gates, landmarks, recognition, speech_activity, voice
+from worker.engines import detection, landmarks, recognition, speech_activity, voice
+from worker.engines.building import build_gates
 from worker.engines.fusion import FACE, VOICE, FusionEngine, LlrSum, build_fusion
 from worker.engines.sessions import SessionOptions, exported
 from worker.engines.types import (
@@ -22,9 +26,11 @@ from worker.engines.types import (
     Engines,
     FaceDetector,
     FaceEmbedder,
-    LivenessNetwork,
+    GateEngines,
+    Image,
     ModelCard,
     VoiceEmbedder,
+    Waveform,
 )
 
 AUTO = "auto"
@@ -140,7 +146,7 @@ def build(pack_name: str, config: Configuration, *, calibrated: bool = True) -> 
         face=_face_embedder(chosen.face, face_card, config),
         voice=_voice_embedder(chosen.voice, voice_card, config),
         speech=speech_activity.SileroActivity(locate("silero_vad", places), config.options),
-        liveness=_liveness(config),
+        gates=build_gates(places, config.options),
         fusion=_fusion(chosen, face_card, voice_card, config) if calibrated else _llr_sum(face_card, voice_card),
     )
 
@@ -157,8 +163,7 @@ def warm(engines: Engines) -> None:
     engines.face.embed(picture, face)
     engines.voice.embed(sound)
     engines.speech.segments(sound)
-    if engines.liveness is not None:
-        engines.liveness.score(picture, face)
+    warm_gates(engines.gates, picture, face, sound)
     vectors = {
         FACE: np.eye(1, engines.face.card.width, dtype=np.float32)[0],
         VOICE: np.eye(1, engines.voice.card.width, dtype=np.float32)[0],
@@ -166,6 +171,22 @@ def warm(engines: Engines) -> None:
     for shown in ((FACE, VOICE), (FACE,), (VOICE,)):
         references = {modality: vectors[modality][None] for modality in shown}
         engines.fusion.compare(vectors, {FACE: 1.0, VOICE: 1.0}, references)
+
+
+def warm_gates(gates: GateEngines, picture: Image, face: DetectedFace, sound: Waveform) -> None:
+    """Noise shows no face and says nothing, which a gate may well refuse to judge: it has run, and that is all."""
+    runs: list[Callable[[], object]] = [
+        partial(gate.judge, [(picture, face)]) for gate in (gates.picture, gates.minifasnet) if gate is not None
+    ]
+    if gates.forgery is not None:
+        runs.append(partial(gates.forgery.judge, [(picture, face, None)]))
+    if gates.voice_spoof is not None:
+        runs.append(partial(gates.voice_spoof.judge, sound))
+    if gates.digits is not None:
+        runs.append(partial(gates.digits.check, sound, "0"))
+    for run in runs:
+        with contextlib.suppress(ValueError):
+            run()
 
 
 def _landmarks(places: Places) -> landmarks.MediaPipeMesh:
@@ -196,18 +217,6 @@ def _voice_embedder(name: str, model_card: ModelCard, config: Configuration) -> 
         return voice.EcapaEmbedder(locate(name, config.places), model_card, config.options)
     network = exported(name, config.places, _ge2e, (2, voice.FRAMES, 40))
     return voice.GE2EEmbedder(network, model_card, config.options)
-
-
-def _liveness(config: Configuration) -> LivenessNetwork | None:
-    """The MiniFASNet pair where its weights are at hand, None where they are not; a wrong file is an error."""
-    try:
-        networks = (
-            exported("minifasnet_v2", config.places, _minifasnet, (1, 3, gates.SIZE, gates.SIZE)),
-            exported("minifasnet_v1se", config.places, _minifasnet, (1, 3, gates.SIZE, gates.SIZE)),
-        )
-    except ModelMissing:
-        return None
-    return gates.MiniFasNetPair(networks, config.options)
 
 
 def fusion_method(pack_name: str, config: Configuration) -> FusionMethod:
@@ -250,9 +259,3 @@ def _ge2e(state):
     from models.voice.ge2e import SpeakerEncoder
 
     return SpeakerEncoder(state["model_state"])
-
-
-def _minifasnet(state):
-    from models.liveness.minifasnet import MiniFASNet
-
-    return MiniFASNet(state)

@@ -66,7 +66,9 @@ def verdict_on(capture: Capture) -> Verdict:
         results.append(result)
 
     claim = Claim(person_id=capture.claimed_id, one_to_many=capture.one_to_many)
-    return pipeline.run(sample, claim, StoredGallery(pack), wiring.policy_named(capture.policy), observe)
+    challenge = wiring.challenge_from(capture.ticket.challenge if capture.ticket else [])
+    policy = wiring.policy_named(capture.policy)
+    return pipeline.run(sample, claim, StoredGallery(pack), policy, observe, challenge)
 
 
 def refusal(reason: Reason) -> Verdict:
@@ -95,6 +97,7 @@ def as_data(verdict: Verdict) -> VerdictData:
         borderline=verdict.borderline,
         candidates=[(candidate.person_id, candidate.posterior) for candidate in verdict.candidates],
         milliseconds=verdict.milliseconds,
+        trace=verdict.trace,
     )
 
 

@@ -18,11 +18,13 @@ from worker import runtime
 from worker.cascade.decode import decode_audio, decode_image
 from worker.cascade.embed import SampleEmbedding, embed_sample
 from worker.cascade.pipeline import Cascade
-from worker.cascade.types import Modality, Policy, Sample
+from worker.cascade.types import ChallengeStep, Gate, Modality, Policy, Rule, Sample
 from worker.engines.types import Calibration, Engines
 
 LOGIN = "login"
 COMPARISON = "comparison"
+# Where the operator says nothing. These two refuse too many people for the attacks that they find (docs/gates.md).
+DEFAULT_RULES: dict[Gate, Rule] = {Gate.FORGERY: Rule.ADVISE, Gate.VOICE_SPOOF: Rule.ADVISE}
 
 
 def engines(pack: str | None = None) -> Engines:
@@ -127,11 +129,15 @@ def policy_named(name: str) -> Policy:
         confidence_low=env.confidence_low,
         confidence_high=env.confidence_high,
         required_modalities=frozenset(Modality(modality) for modality in env.required_modalities),
+        gates=DEFAULT_RULES | {Gate(gate): Rule(rule) for gate, rule in env.gates.items()},
     )
     if name == LOGIN:
         return policy
     if name == COMPARISON:
-        return replace(policy, required_modalities=frozenset(), liveness_required=False, deepfake_required=False)
+        off = dict.fromkeys(Gate, Rule.OFF)
+        return replace(
+            policy, required_modalities=frozenset(), gates=off, liveness_required=False, deepfake_required=False
+        )
     raise ValueError(f"no policy named {name!r}")
 
 
@@ -145,7 +151,17 @@ def sample_from(bundle: Bundle) -> Sample:
         frames=tuple(decode_image(frame) for frame in bundle.frames),
         frame_times=tuple(bundle.frame_times),
         voice=decode_audio(bundle.voice) if bundle.voice is not None else None,
+        voice_starts=bundle.voice_starts,
     )
+
+
+def challenge_from(steps: list[dict]) -> tuple[ChallengeStep, ...]:
+    """The steps that a ticket holds.
+
+    Raises:
+        TypeError: one is of a kind that this worker does not know.
+    """
+    return tuple(ChallengeStep.from_values(step) for step in steps)
 
 
 def embed_for_enrolment(pack: str | None = None) -> Callable[[str, bytes], SampleEmbedding]:

@@ -17,12 +17,14 @@ class Bundle:
         voice: an encoded recording, or None.
         frame_times: seconds since the first frame, one a frame, or empty.
         voices: further recordings, which only an enrolment carries.
+        voice_starts: seconds from the first frame to the first sound of ``voice``.
     """
 
     frames: list[bytes] = field(default_factory=list)
     voice: bytes | None = None
     frame_times: list[float] = field(default_factory=list)
     voices: list[bytes] = field(default_factory=list)
+    voice_starts: float = 0.0
 
     @property
     def recordings(self) -> list[bytes]:
@@ -39,7 +41,9 @@ def pack(bundle: Bundle) -> bytes:
             archive.writestr("voice", bundle.voice)
         for index, voice in enumerate(bundle.voices):
             archive.writestr(f"voices/{index:04d}", voice)
-        archive.writestr("meta.json", json.dumps({"frame_times": bundle.frame_times}))
+        archive.writestr(
+            "meta.json", json.dumps({"frame_times": bundle.frame_times, "voice_starts": bundle.voice_starts})
+        )
     return buffer.getvalue()
 
 
@@ -51,5 +55,6 @@ def unpack(data: bytes) -> Bundle:
             frames=[archive.read(name) for name in names if name.startswith("frames/")],
             voice=archive.read("voice") if "voice" in names else None,
             frame_times=meta["frame_times"],
+            voice_starts=meta.get("voice_starts", 0.0),  # captures of COSMIC 1.0 lack it
             voices=[archive.read(name) for name in names if name.startswith("voices/")],
         )

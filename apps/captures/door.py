@@ -25,6 +25,7 @@ MOST_PIXELS = 25_000_000
 LOWEST_RATE, HIGHEST_RATE = 16_000, 192_000
 LONGEST_SECONDS = 60.0
 MOST_VOICES = 20
+FURTHEST_APART = 2.0  # seconds between the beginnings of pictures and sound
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP")
 SOUND_STARTS = (b"RIFF", b"fLaC", b"OggS")
 UNNAMED_TYPES = {"", "application/octet-stream"}
@@ -34,7 +35,7 @@ def receive(request: HttpRequest, *, several_voices: bool = False) -> Bundle:
     """The capture in a multipart POST.
 
     Fields: ``frames`` (or ``face``), any number of pictures; ``voice``, a recording; ``frame_times``, a JSON list of
-    seconds, one a frame.
+    seconds, one a frame; ``voice_starts``, seconds from the first frame to the first sound.
 
     Raises:
         CosmicError: with the code of what is wrong; 400, or 413 for what is too large.
@@ -55,6 +56,7 @@ def receive(request: HttpRequest, *, several_voices: bool = False) -> Bundle:
         voice=recordings[0] if recordings else None,
         frame_times=_frame_times(request.POST.get("frame_times", ""), len(frames)),
         voices=recordings[1:],
+        voice_starts=_voice_starts(request.POST.get("voice_starts", "")),
     )
 
 
@@ -117,6 +119,17 @@ def _content(file: UploadedFile, *, declared: str) -> bytes:
     if content_type not in UNNAMED_TYPES and not content_type.startswith(declared):
         raise CosmicError(ErrorCode.UNSUPPORTED_MEDIA)
     return file.read()
+
+
+def _voice_starts(text: str) -> float:
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        seconds = math.nan
+    if not abs(seconds) <= FURTHEST_APART:
+        message = f"Seconds from the first frame to the first sound, at most {FURTHEST_APART:g} either way."
+        raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"voice_starts": [message]})
+    return seconds
 
 
 def _frame_times(text: str, frames: int) -> list[float]:

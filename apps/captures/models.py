@@ -21,6 +21,8 @@ class CaptureTicket(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True, blank=True)
+    # What the person is asked to do while the camera runs (apps.captures.challenges); empty for a passive capture.
+    challenge = models.JSONField(default=list, blank=True)
 
     def __str__(self) -> str:
         return f"ticket {self.pk} ({self.purpose})"

@@ -19,6 +19,7 @@ from django.db import connection
 from pgvector.django import CosineDistance
 
 from apps.identities.models import GalleryState, Modality, ModelVersion, Person, Template
+from apps.identities.sealed_traces import open_traces
 from apps.identities.sealed_vectors import open_vector
 from apps.identities.vault import Unsealable
 
@@ -76,6 +77,14 @@ class StoredGallery:
         if connection.vendor == "postgresql":
             return _search_database(version, probe, limit)
         return search_matrix(_matrix_of(version), probe, limit)
+
+    def traces(self, person_id: int) -> list[bytes]:
+        """What is kept of a person's earlier captures, the newest first.
+
+        Raises:
+            apps.identities.vault.Unsealable: one was changed.
+        """
+        return open_traces(person_id)
 
     def size(self, modality: str) -> int:
         """How many people have a reference."""

@@ -146,6 +146,20 @@ class Template(models.Model):
         return f"template {self.pk}"
 
 
+class CaptureTrace(models.Model):
+    """What is kept of an earlier capture of a person to know it again when somebody replays it, sealed as a whole."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="traces")
+    sealed = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"trace {self.pk}"
+
+
 class GalleryBuild(models.Model):
     """A re-embedding of stored samples with another pack. The old gallery answers until this one is whole."""
 

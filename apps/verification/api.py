@@ -41,16 +41,15 @@ PREFER = OpenApiParameter(
 class TicketView(APIView):
     @extend_schema(
         request=serializers.TicketRequest,
-        responses={201: serializers.TicketAnswer, **errors(400, 401, 403, 415, 429, 503)},
-        summary="Ask for the one-time nonce of a capture",
+        responses={201: serializers.TicketAnswer, **errors(400, 401, 403, 409, 415, 429, 503)},
+        summary="Ask for the one-time nonce of a capture, and for what to do in front of the camera",
     )
     def post(self, request: Request) -> Response:
         limits.check_address(request)
         body = serializers.TicketRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        ticket = issue_ticket(purpose=body.validated_data["purpose"], bound_to=bound_to(request))
-        answer = serializers.TicketAnswer({"nonce": ticket.nonce, "expires_at": ticket.expires_at})
-        return Response(answer.data, status=status.HTTP_201_CREATED)
+        ticket = issue_ticket(bound_to=bound_to(request), **body.validated_data)
+        return Response(serializers.ticket_answer(ticket), status=status.HTTP_201_CREATED)
 
 
 class VerifyView(APIView):

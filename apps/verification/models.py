@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from apps.captures.models import CaptureTicket, Purpose
@@ -38,6 +39,7 @@ class Capture(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        permissions = [("view_capture_pictures", "Can look at the pictures of a capture, while they are kept")]
 
     def __str__(self) -> str:
         return f"capture {self.public_id}"
@@ -83,6 +85,58 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.reason}"
+
+
+class AttemptLabel(models.Model):
+    """What an operator knows an attempt to have been. The next calibration of the gates learns from it."""
+
+    class Truth(models.TextChoices):
+        BONA_FIDE = "bona_fide", "bona fide"
+        ATTACK = "attack", "attack"
+
+    class Instrument(models.TextChoices):
+        """Presentation attack instruments (ISO/IEC 30107-1)."""
+
+        PRINT = "print", "printed photograph"
+        SCREEN = "screen", "photograph on a screen"
+        VIDEO = "video_replay", "video on a screen"
+        MASK = "mask", "mask"
+        INJECTED = "injected", "injected stream or virtual camera"
+        SWAP = "swapped", "swapped or blended face"
+        SYNTHETIC_FACE = "synthetic", "wholly synthetic face"
+        SYNTHETIC_VOICE = "synthetic_voice", "synthetic or cloned voice"
+        VOICE_REPLAY = "voice_replay", "voice from a loudspeaker"
+        OTHER = "other", "something else"
+
+    capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="label")
+    truth = models.CharField(max_length=9, choices=Truth)
+    instrument = models.CharField(max_length=16, choices=Instrument, blank=True, help_text="of an attack")
+    subject = models.ForeignKey(
+        Person,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="whose face or voice it shows",
+    )
+    note = models.CharField(max_length=500, blank=True)
+    labelled_by = models.CharField(max_length=150)
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(truth="attack", instrument__gt="") | models.Q(truth="bona_fide", instrument=""),
+                name="an_attack_has_an_instrument",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.truth} {self.instrument}".strip()
+
+    def clean(self) -> None:
+        if (self.truth == self.Truth.ATTACK) != bool(self.instrument):
+            raise ValidationError({"instrument": "An attack needs its instrument; a bona fide attempt has none."})
 
 
 class CognitiveChallenge(models.Model):

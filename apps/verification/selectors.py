@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from dataclasses import dataclass
 
 from apps.captures.models import Purpose
 from apps.errors import SENTENCES, CosmicError, ErrorCode
 from apps.identities.services.questions import open_question
-from apps.verification.models import Capture, CognitiveChallenge, Decision, Outcome, StageRecord
+from apps.verification.models import AttemptLabel, Capture, CognitiveChallenge, Decision, Outcome, StageRecord
 
 # Guidance on these may be shown to anybody: it helps the person in front of the camera and names no factor of the match.
 GUIDED_STAGES = {"liveness", "deepfake"}
@@ -20,7 +21,7 @@ SECOND_FACTOR_SENTENCE = "One more step: please confirm with your second factor.
 SAID_TO_ANYBODY = {
     code
     for code in ErrorCode
-    if code.value.startswith(("image_", "audio_", "face_"))
+    if code.value.startswith(("image_", "audio_", "face_", "light_"))
     or code
     in {
         ErrorCode.NO_FACE,
@@ -30,12 +31,49 @@ SAID_TO_ANYBODY = {
         ErrorCode.MODEL_MISSING,
         ErrorCode.NOT_LIVE,
         ErrorCode.NO_BLINK,
+        ErrorCode.BLINKS_NOT_SEEN,
+        ErrorCode.TURN_NOT_SEEN,
+        ErrorCode.DIGITS_NOT_HEARD,
+        ErrorCode.LIPS_NOT_SPEAKING,
+        ErrorCode.STREAM_NOT_LIVE,
+        ErrorCode.VOICE_NOT_NATURAL,
         ErrorCode.TOO_FEW_FRAMES,
         ErrorCode.MANIPULATED,
         ErrorCode.TIMED_OUT,
         ErrorCode.INTERNAL,
     }
 }
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledAttempt:
+    """An attempt that an operator has labelled.
+
+    Arguments:
+        instrument: of the attack, empty for a bona fide attempt.
+        subject: whose face or voice it shows, or the attempt's own name where nobody said.
+        cues: by gate, what it measured.
+    """
+
+    instrument: str
+    subject: str
+    cues: dict[str, dict[str, float]]
+
+
+def labelled_attempts() -> list[LabelledAttempt]:
+    labels = AttemptLabel.objects.select_related("capture").prefetch_related("capture__stages").order_by("pk")
+    return [
+        LabelledAttempt(
+            instrument=label.instrument,
+            subject=f"person {label.subject_id or label.capture.claimed_id or f'of {label.capture.public_id}'}",
+            cues={
+                gate: values.get("cues", {})
+                for stage in label.capture.stages.all()
+                for gate, values in stage.evidence.get("gates", {}).items()
+            },
+        )
+        for label in labels
+    ]
 
 
 def capture_of(*, public_id: str, bound_to: str) -> Capture:

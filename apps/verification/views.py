@@ -22,17 +22,26 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.captures import limits
 from apps.captures.addresses import client_address
 from apps.captures.binding import bound_to
+from apps.captures.challenges import Kind
 from apps.captures.door import receive
 from apps.captures.models import Purpose
 from apps.captures.services.tickets import issue_ticket
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.selectors import sample_counts
 from apps.verification.selectors import capture_of, job_values
+from apps.verification.serializers import WhatIsPossible, ticket_answer
 from apps.verification.services.answers import take_answer
 from apps.verification.services.grants import use_grant
 from apps.verification.services.submit import submit_capture
 
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]  # recovery codes alone are none
+# How the page offers to leave a challenge out.
+CHOICES = {
+    Kind.BLINK: "blink when asked",
+    Kind.TURN: "turn my head when asked",
+    Kind.LIGHT: "look at changing coloured light, or see the screen",
+    Kind.DIGITS: "read digits aloud",
+}
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -51,6 +60,7 @@ def login_page(request: HttpRequest) -> HttpResponse:
     context = {
         "voice_required": "voice" in settings.ENV.required_modalities,
         "retention_days": settings.ENV.capture_retention_days,
+        "choices": CHOICES if settings.ENV.challenge_choice and settings.ENV.challenge_count else {},
     }
     return render(request, "verification/login.html", context)
 
@@ -71,8 +81,11 @@ def account_page(request: HttpRequest) -> HttpResponse:
 @require_POST
 def login_ticket(request: HttpRequest) -> JsonResponse:
     limits.check_address(request)
-    ticket = issue_ticket(purpose=Purpose.LOGIN, bound_to=bound_to(request))
-    return JsonResponse({"nonce": ticket.nonce, "expires_at": ticket.expires_at.isoformat()}, status=201)
+    asked = WhatIsPossible(data=_json_body(request) if request.content_type == "application/json" else {})
+    if not asked.is_valid():
+        raise CosmicError(ErrorCode.INVALID_REQUEST)
+    ticket = issue_ticket(purpose=Purpose.LOGIN, bound_to=bound_to(request), **asked.validated_data)
+    return JsonResponse(ticket_answer(ticket), status=201)
 
 
 @require_POST

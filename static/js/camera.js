@@ -53,11 +53,21 @@ export async function takeFrame(video, longest = WIDTH, quality = 0.9) {
   return canvas.convertToBlob({ type: "image/jpeg", quality });
 }
 
-/** Frames over `seconds`, with the time of each since the first; `tick` is told the share done. */
-export async function recordFrames(video, seconds, tick) {
+/**
+ * Frames over `seconds`, with the time of each since the first, and `began`, when that was on the page's clock.
+ * `tick` is told the share done, `now` the seconds since the first frame, as often as the screen is drawn.
+ */
+export async function recordFrames(video, seconds, tick, now = () => {}) {
   const frames = [];
   const times = [];
   const start = performance.now();
+  let running = true;
+  const draw = () => {
+    if (!running) return;
+    now((performance.now() - start) / 1000);
+    requestAnimationFrame(draw);
+  };
+  draw();
   for (let due = start; due < start + seconds * 1000; due += 1000 / FRAMES_A_SECOND) {
     const wait = due - performance.now();
     if (wait > 0) await new Promise((done) => setTimeout(done, wait));
@@ -68,5 +78,7 @@ export async function recordFrames(video, seconds, tick) {
     frames.push(await takeFrame(video));
     tick(Math.min(1, (at - start) / (seconds * 1000)));
   }
-  return { frames, times: times.map((time) => Number((time - times[0]).toFixed(4))) };
+  running = false;
+  const began = start + times[0] * 1000;
+  return { frames, began, times: times.map((time) => Number((time - times[0]).toFixed(4))) };
 }

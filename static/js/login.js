@@ -2,11 +2,11 @@
 
 import { post } from "./answers.js";
 import { alreadyAllowed, openMicrophone, recordFrames } from "./camera.js";
+import { ChallengeShow } from "./challenge.js";
 import { follow } from "./job.js";
 import { Scanner } from "./scanner.js";
-import { recordVoice } from "./voice.js";
+import { openRecorder } from "./voice.js";
 
-const CAPTURE_SECONDS = 4;
 const WORDS = { passed: "passed", refused: "refused", borderline: "not sure", not_required: "not asked for", done: "done" };
 
 const root = document.getElementById("login");
@@ -18,6 +18,7 @@ const stages = root.querySelector("[data-stages]");
 const result = root.querySelector("[data-result]");
 const challenge = root.querySelector("[data-challenge]");
 const scanner = new Scanner(root.querySelector("[data-scanner]"));
+const show = new ChallengeShow(root.querySelector("[data-panel]"));
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -56,17 +57,21 @@ async function capture() {
   const withVoice = form.elements.voice.checked;
   const microphone = withVoice ? await openMicrophone() : null;
   try {
-    const { nonce } = await post(urls.ticketUrl, {}, urls.csrf);
+    const recorder = microphone ? await openRecorder(microphone) : null;
+    const { nonce, seconds, challenge: steps } = await post(urls.ticketUrl, { voice: withVoice, cannot: cannot() }, urls.csrf);
     scanner.quiet = true;
-    say.hidden = !withVoice;
+    const said = steps.some(({ kind }) => kind === "digits");
+    say.hidden = !withVoice || said;
     button.textContent = "Recording …";
     scanner.hint("Look at the camera and blink naturally.");
-    const [{ frames, times }, voice] = await Promise.all([
-      recordFrames(scanner.video, CAPTURE_SECONDS, (share) => scanner.showProgress(share)),
-      microphone ? recordVoice(microphone, CAPTURE_SECONDS) : null,
+    show.begin(steps, scanner.video.srcObject, withVoice && !said);
+    const [{ frames, times, began }, voice] = await Promise.all([
+      recordFrames(scanner.video, seconds, (share) => scanner.showProgress(share), (now) => show.at(now)),
+      recorder ? recorder.record(seconds) : null,
     ]);
     const body = new FormData();
     body.append("nonce", nonce);
+    if (voice) body.append("voice_starts", ((voice.began - began) / 1000).toFixed(4));
     body.append("username", form.elements.username.value.trim());
     body.append("frame_times", JSON.stringify(times));
     frames.forEach((frame, index) => body.append("frames", frame, `${index}.jpg`));
@@ -75,8 +80,13 @@ async function capture() {
   } finally {
     microphone?.getTracks().forEach((track) => track.stop());
     say.hidden = true;
+    show.end();
     scanner.showProgress(null);
   }
+}
+
+function cannot() {
+  return [...form.querySelectorAll("[name=cannot]:checked")].map(({ value }) => value);
 }
 
 async function decided(job) {
@@ -103,7 +113,16 @@ async function decided(job) {
   } else {
     tell(last.decision.message, "bad");
     scanner.hint("You can try again.");
+    offerAnother(last.decision.reason);
   }
+}
+
+/** Where the light told nothing it would tell nothing again: the next test is another one, if the person leaves it so. */
+function offerAnother(reason) {
+  const light = form.querySelector("[name=cannot][value=light]");
+  if (reason !== "light_unclear" || !light) return;
+  light.checked = true;
+  light.closest("details").open = true;
 }
 
 function ask(job, poll) {

@@ -4,21 +4,36 @@ const WORKLET = new URL("./voice_worklet.js", import.meta.url);
 
 /** Records `seconds` from the stream. `tick` gets {share, level (dBFS), speech (s), snr (dB)} a few times a second. */
 export async function recordVoice(stream, seconds, tick = () => {}) {
+  return (await openRecorder(stream)).record(seconds, tick);
+}
+
+/** A recorder that is ready, so that sound and pictures can begin together. `record` may be called once. */
+export async function openRecorder(stream) {
   const context = new AudioContext();
+  await context.resume();
+  await context.audioWorklet.addModule(WORKLET);
+  return { record: (seconds, tick = () => {}) => record(context, stream, seconds, tick) };
+}
+
+/** The recording as WAV, what its level was, and `began`: when the first sound came in, on the page's clock. */
+async function record(context, stream, seconds, tick) {
   try {
-    await context.resume();
-    await context.audioWorklet.addModule(WORKLET);
     const node = new AudioWorkletNode(context, "recorder");
     const blocks = [];
     const levels = new Levels(context.sampleRate);
-    node.port.onmessage = ({ data }) => { blocks.push(data); levels.add(data); };
+    let began = null;
+    node.port.onmessage = ({ data }) => {
+      began ??= performance.now() - (data.length / context.sampleRate) * 1000;
+      blocks.push(data);
+      levels.add(data);
+    };
     context.createMediaStreamSource(stream).connect(node).connect(context.destination);
     const start = performance.now();
     for (let share = 0; share < 1; share = (performance.now() - start) / (seconds * 1000)) {
       await new Promise((done) => setTimeout(done, 100));
       tick({ share: Math.min(1, share), ...levels.summary() });
     }
-    return { wav: encodeWav(blocks, context.sampleRate), ...levels.summary() };
+    return { wav: encodeWav(blocks, context.sampleRate), began: began ?? start, ...levels.summary() };
   } finally {
     await context.close();
   }

@@ -9,21 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from models.deepfake.cues.consistency import SIZE as CONSISTENCY_SIZE
-from models.deepfake.cues.consistency import consistency_cues
 from models.errors import ModelMissing
-from models.liveness.cues.spectrum import SIZE as SPECTRUM_SIZE
-from models.liveness.cues.spectrum import spectrum_cues
-from tests import media
+from tests import acting, media
 from tests.bench.numbers import milliseconds, spread, table
-from tests.captures import SENTENCES, VOICES
-from tests.people import eyes_of, portrait
+from tests.captures import SENTENCES
+from tests.people import VOICES, portrait
 from worker import wiring
-from worker.cascade.crops import grey_crop
 from worker.cascade.embed import embed_sample
 from worker.cascade.pipeline import Cascade
 from worker.cascade.quality import face_quality
-from worker.cascade.types import Claim, Modality, Policy, Sample
+from worker.cascade.types import Claim, Gate, Modality, Policy, Rule, Sample
 from worker.engines.types import Engines
 
 PACKS = ("builtin", "edgeface")
@@ -39,9 +34,8 @@ def report(folder: Path) -> None:
         except ModelMissing as error:
             print(f"pack {pack}: not measured, {error}\n")
             continue
-        networks = "with the MiniFASNet pair" if engines.liveness else "without MiniFASNet"
         table(
-            f"One frame, face part of the cascade, pack {pack} {networks} (ms)",
+            f"One frame, face part of the cascade, pack {pack} (ms)",
             ["part", "median", "p95"],
             [[name, spread(milliseconds(act, times=ROUNDS))] for name, act in parts(engines).items()],
         )
@@ -57,12 +51,13 @@ def parts(engines: Engines) -> dict[str, Callable[[], object]]:
     face = engines.detector.detect(image)[0]
     reference = engines.face.embed(image, face)
 
-    def deepfake() -> object:
-        return consistency_cues(grey_crop(image, face, sides=2.0, size=CONSISTENCY_SIZE))
+    mesh = engines.landmarks.mesh(image, face)
 
-    def liveness() -> object:
-        network = engines.liveness.score(image, face) if engines.liveness else None
-        return network, spectrum_cues(grey_crop(image, face, sides=1.0, size=SPECTRUM_SIZE))
+    def forgery() -> object:
+        return engines.gates.forgery.judge([(image, face, mesh)]) if engines.gates.forgery else None
+
+    def picture() -> object:
+        return engines.gates.picture.judge([(image, face)]) if engines.gates.picture else None
 
     def embed() -> object:
         return face_quality(image, face), engines.face.embed(image, face)
@@ -72,33 +67,34 @@ def parts(engines: Engines) -> dict[str, Callable[[], object]]:
 
     def whole() -> object:
         engines.detector.detect(image)
-        return liveness(), deepfake(), embed(), fuse()
+        return picture(), forgery(), embed(), fuse()
 
     return {
         "detect": lambda: engines.detector.detect(image),
-        "liveness (network, spectrum)": liveness,
-        "deepfake (consistency)": deepfake,
+        "presentation attack gate, pictures": picture,
+        "deepfake gate, pictures": forgery,
         "quality, align, embed": embed,
         "all of these": whole,
-        "face mesh (for blinks, beside the figure above)": lambda: engines.landmarks.mesh(image, face),
+        "face mesh (of every frame of a capture, beside the figure above)": lambda: engines.landmarks.mesh(image, face),
     }
 
 
 def captures(engines: Engines) -> Iterator[list[object]]:
     still = portrait("astronaut")
-    live = media.blinking_frames(still, eyes_of("astronaut"))
     voice, pitch = VOICES["astronaut"]
     speech = media.spoken(SENTENCES[0], voice=voice, pitch=pitch)[: 3 * media.RATE]
+    live = acting.acted_frames("astronaut", [], media.SECONDS, voice=speech)
     gallery = One(
         {
             "face": embed_sample(Modality.FACE, media.jpeg(still), engines).vector,
             "voice": embed_sample(Modality.VOICE, media.wav(speech), engines).vector,
         }
     )
-    stills = Policy(liveness_required=False, deepfake_required=True)
+    login = Policy(gates={Gate.VOICE_SPOOF: Rule.ADVISE})  # the voice is espeak-ng's
+    stills = Policy(liveness_required=False, gates=dict.fromkeys(Gate, Rule.ADVISE))
     for name, sample, policy in (
-        ("48 frames", Sample(tuple(live), tuple(media.times_of(live))), Policy()),
-        ("48 frames and 3 s of voice", Sample(tuple(live), tuple(media.times_of(live)), speech), Policy()),
+        ("48 frames", Sample(tuple(live), tuple(media.times_of(live))), login),
+        ("48 frames and 3 s of voice", Sample(tuple(live), tuple(media.times_of(live)), speech), login),
         ("one frame and 3 s of voice, liveness not asked for", Sample((still,), (0.0,), speech), stills),
     ):
         cascade = Cascade(engines)
@@ -124,6 +120,9 @@ class One:
         return {ADA: self._references[modality]}
 
     def search(self, modality: str, probe: np.ndarray, limit: int) -> list:
+        return []
+
+    def traces(self, person_id: int) -> list[bytes]:
         return []
 
     def size(self, modality: str) -> int:

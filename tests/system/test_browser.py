@@ -13,10 +13,10 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_
 from playwright.sync_api import Page, expect, sync_playwright
 
 from authsite.env import PROJECT
-from tests import media
-from tests.captures import SENTENCES, VOICES, enrolment_files
+from tests import acting, media
+from tests.captures import SENTENCES, enrolment_files
 from tests.deployment import OPERATOR, PASSWORD, Deployment, running
-from tests.people import eyes_of, portrait
+from tests.people import VOICES, portrait
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -35,7 +35,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Videos and recordings of the test people."""
     folder = tmp_path_factory.mktemp("studio")
     for name in ("astronaut", "guest"):
-        live = media.blinking_frames(portrait(name), eyes_of(name), seconds=6.4, rate=CAMERA_RATE)
+        live = acting.acted_frames(
+            name, [{"kind": "blink", "starts": 0.0, "ends": 6.4, "count": 4}], 6.4, rate=CAMERA_RATE
+        )
         media.write_mjpeg(live, folder / f"{name}.mjpeg")
         voice, pitch = VOICES[name]
         sound = media.spoken(" ".join(SENTENCES), voice=voice, pitch=pitch)

@@ -8,10 +8,9 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests import media
+from tests import acting, media
 from tests.captures import live_frames, photograph_frames, voice_of
 from tests.deployment import Deployment
-from tests.people import eyes_of, portrait
 
 pytestmark = pytest.mark.broker
 
@@ -37,7 +36,7 @@ def test_verify_says_who_and_why_as_json(cosmic: Deployment, ada: str, tmp_path:
 
 
 def test_verify_reads_a_video(cosmic: Deployment, ada: str, tmp_path: Path):
-    frames = media.blinking_frames(portrait("astronaut"), eyes_of("astronaut"), rate=25)
+    frames = acting.acted_frames("astronaut", [], media.SECONDS, rate=25)
     video = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (640, 480))
     for frame in frames:
         video.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))

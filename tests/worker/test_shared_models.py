@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import media
-from tests.people import eyes_of, portrait
+from tests import acting, media
+from tests.people import portrait
 from tests.worker.test_cascade import ADA, Known
 from worker import runtime
 from worker.cascade.decode import decode_image
 from worker.cascade.embed import embed_sample
 from worker.cascade.pipeline import Cascade
 from worker.cascade.types import CaptureUnusable, Claim, Modality, Outcome, Policy, Reason, Sample
+from worker.engines.building import minifasnet as networks_of_minifasnet
 from worker.engines.detection import YuNetDetector
+from worker.engines.gates import MiniFasNetPair
 from worker.engines.sessions import SessionOptions
 from worker.engines.types import Engines
 
@@ -36,30 +38,33 @@ def judged(engines: Engines, frames: list[media.Picture]):
 
 
 def test_the_pack_lets_the_person_in_and_names_its_networks(edgeface: Engines):
-    verdict = judged(edgeface, media.blinking_frames(portrait("astronaut"), eyes_of("astronaut")))
+    verdict = judged(edgeface, acting.acted_frames("astronaut", [], media.SECONDS))
 
     assert verdict.outcome is Outcome.GRANTED
-    assert verdict.results[0].evidence["network"]
-    assert verdict.results[0].evidence["network_score"] > 0.5
+    assert verdict.results[0].evidence["gates"]["minifasnet"]["passed"]
     assert verdict.results[2].evidence["face"]["model"] == "edgeface_xs"
 
 
 def test_the_pack_refuses_another_person(edgeface: Engines):
-    verdict = judged(edgeface, media.blinking_frames(portrait("guest"), eyes_of("guest")))
+    verdict = judged(edgeface, acting.acted_frames("guest", [], media.SECONDS))
 
     assert verdict.outcome is Outcome.DENIED
     assert verdict.reason in {Reason.NO_MATCH, Reason.NOT_LIVE}
 
 
 @pytest.mark.parametrize(("kind", "live"), [("bona_fide", True), ("print", False)])
-def test_minifasnet_tells_paper_prints_from_people(edgeface: Engines, shared: Path, kind: str, live: bool):
+def test_minifasnet_tells_paper_prints_from_people(
+    edgeface: Engines, shared: Path, tmp_path: Path, kind: str, live: bool
+):
+    places = runtime.Places(models_dir=shared / "models", state_dir=tmp_path)
+    minifasnet = MiniFasNetPair(networks_of_minifasnet(places), SessionOptions())
     scores = []
     for subject in sorted((shared / "data" / "pad" / "nuaa" / kind).iterdir()):
         for path in sorted(subject.iterdir())[::12]:
             image = decode_image(path.read_bytes())
             faces = edgeface.detector.detect(image)
             if faces:
-                scores.append(edgeface.liveness.score(image, faces[0]))
+                scores.append(minifasnet.score(image, faces[0]))
 
     assert len(scores) >= 15
     assert np.mean((np.array(scores) > 0.5) == live) > 0.9

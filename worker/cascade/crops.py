@@ -1,4 +1,4 @@
-"""Grey crops of a face that the cues look at."""
+"""Grey crops of a face, and of the whole picture, that the gates look at."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from numpy.typing import NDArray
 
 from worker.engines.squares import square_around
 from worker.engines.types import DetectedFace, Image
+
+
+def thumbnail(image: Image, size: int) -> NDArray[np.float32]:
+    """The whole picture, (size, size), grey, 0 to 255; its proportions are not kept."""
+    small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
 def grey_crop(image: Image, face: DetectedFace, *, sides: float, size: int) -> NDArray[np.float32]:

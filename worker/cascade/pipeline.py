@@ -15,6 +15,7 @@ from worker.cascade.stages.fusion import FusionStage
 from worker.cascade.stages.liveness import LivenessStage
 from worker.cascade.types import (
     CaptureUnusable,
+    ChallengeStep,
     Claim,
     FaceView,
     Modality,
@@ -44,21 +45,30 @@ class Cascade:
             Modality.VOICE: engines.voice.card.calibration,
         }
         self.stages: tuple[Stage, ...] = (
-            LivenessStage(engines.landmarks, engines.liveness),
-            DeepfakeStage(),
+            LivenessStage(engines.landmarks, engines.gates, engines.speech),
+            DeepfakeStage(engines.gates),
             EmbeddingStage(engines.face, engines.voice, engines.speech),
             FusionStage(engines.fusion, calibrations),
             ConfidenceStage(),
         )
 
-    def run(self, sample: Sample, claim: Claim, gallery: Gallery, policy: Policy, observe: Observe) -> Verdict:
+    def run(
+        self,
+        sample: Sample,
+        claim: Claim,
+        gallery: Gallery,
+        policy: Policy,
+        observe: Observe,
+        challenge: tuple[ChallengeStep, ...] = (),
+    ) -> Verdict:
         """Decide. Never raises for what a capture holds; a fault inside a stage refuses with ``internal``.
 
         Arguments:
+            challenge: what the person was asked to do during the capture; all of it has to be seen.
             observe: told each result as it falls; what it raises is raised here.
         """
         started = time.perf_counter()
-        context = Context(sample=sample, claim=claim, gallery=gallery, policy=policy)
+        context = Context(sample=sample, claim=claim, gallery=gallery, policy=policy, challenge=challenge)
         results: list[StageResult] = []
         for stage in self.stages:
             result = self._run_stage(stage, context, started)
@@ -125,6 +135,7 @@ def _verdict(context: Context, results: list[StageResult], *, milliseconds: floa
         borderline=outcome is Outcome.REQUIRE_2FA,
         candidates=context.candidates,
         milliseconds=milliseconds,
+        trace=context.trace if recognised else b"",
     )
 
 

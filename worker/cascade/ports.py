@@ -36,5 +36,8 @@ class Gallery(Protocol):
     def search(self, modality: str, probe: Vector, limit: int) -> Sequence[Neighbour]:
         """The nearest people by cosine, best first, at most ``limit``."""
 
+    def traces(self, person_id: int) -> Sequence[bytes]:
+        """What is remembered of a person's earlier captures (``models.liveness.replay``), the newest first."""
+
     def size(self, modality: str) -> int:
         """How many people have a reference."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from worker.cascade.ports import Gallery
-from worker.cascade.types import Candidate, Claim, FaceView, Modality, Policy, Sample, StageResult
+from worker.cascade.types import Candidate, ChallengeStep, Claim, FaceView, Modality, Policy, Sample, StageResult
 from worker.engines.types import Mesh, Vector
 
 
@@ -18,12 +18,15 @@ class Context:
     claim: Claim
     gallery: Gallery
     policy: Policy
+    challenge: tuple[ChallengeStep, ...] = ()
     views: tuple[FaceView, ...] = ()  # pipeline, before the first stage: the faces found
     meshes: tuple[Mesh | None, ...] = ()  # liveness: one for each view
+    speech: list[tuple[float, float]] | None = None  # liveness: spans in seconds of the recording, where there is one
     blinking: FaceView | None = None  # liveness: the frame in which the eyes are most closed
     probes: dict[Modality, Vector] = field(default_factory=dict)  # embedding
     qualities: dict[Modality, float] = field(default_factory=dict)  # embedding: in [0, 1]
     candidates: tuple[Candidate, ...] = ()  # fusion, best first
+    trace: bytes = b""  # confidence: what to keep of the capture to know it again
 
 
 class Stage(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -52,6 +53,15 @@ class Reason(StrEnum):
     MODEL_MISSING = "model_missing"
     NOT_LIVE = "not_live"
     NO_BLINK = "no_blink"
+    BLINKS_NOT_SEEN = "blinks_not_seen"
+    TURN_NOT_SEEN = "turn_not_seen"
+    LIGHT_NOT_SEEN = "light_not_seen"
+    LIGHT_UNCLEAR = "light_unclear"
+    DIGITS_NOT_HEARD = "digits_not_heard"
+    LIPS_NOT_SPEAKING = "lips_not_speaking"
+    STREAM_NOT_LIVE = "stream_not_live"
+    VOICE_NOT_NATURAL = "voice_not_natural"
+    REPLAYED = "replayed"
     TOO_FEW_FRAMES = "too_few_frames"
     MANIPULATED = "manipulated"
     NO_REFERENCE = "no_reference"
@@ -59,6 +69,27 @@ class Reason(StrEnum):
     UNCERTAIN = "uncertain"
     TIMED_OUT = "timed_out"
     INTERNAL = "internal"
+
+
+class Gate(StrEnum):
+    """What can refuse a capture before, or in spite of, a match."""
+
+    STREAM = "stream"  # the frames come from a running camera: nothing frozen, looped, timed by a machine
+    PICTURE = "picture"  # passive presentation attack detection on single frames, by cues
+    MINIFASNET = "minifasnet"  # the same by a published network, where its weights are at hand
+    FLAT = "flat"  # the head is no plane
+    LIPS = "lips"  # the lips that move are those of the voice
+    FORGERY = "forgery"  # swapped, blended or made-up faces
+    VOICE_SPOOF = "voice_spoof"  # synthetic, converted or replayed voices
+    REPLAY = "replay"  # an earlier capture of the same person, again
+
+
+class Rule(StrEnum):
+    """What policy makes of a gate."""
+
+    REQUIRE = "require"  # it has to pass; when it cannot judge, the capture is refused
+    ADVISE = "advise"  # into the evidence only
+    OFF = "off"  # not looked at
 
 
 class CaptureUnusable(Exception):
@@ -77,11 +108,37 @@ class Sample:
         frames: RGB pictures in the order of time; may be empty.
         frame_times: seconds since the first frame, one a frame; empty when the client did not say.
         voice: mono at 16 kHz, or None.
+        voice_starts: seconds from the first frame to the first sound.
     """
 
     frames: tuple[Image, ...] = ()
     frame_times: tuple[float, ...] = ()
     voice: Waveform | None = None
+    voice_starts: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeStep:
+    """One thing that the person was asked to do, between two moments in seconds since the first frame.
+
+    Arguments:
+        count: of blinks. side: ``left`` or ``right``, the person's own, to turn to. digits: to be said in this order.
+        colours: (starts at, sRGB) as the screen showed them.
+    """
+
+    kind: str
+    starts: float
+    ends: float
+    count: int = 0
+    side: str = ""
+    digits: str = ""
+    colours: tuple[tuple[float, tuple[int, int, int]], ...] = ()
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> ChallengeStep:
+        """Raises TypeError for a step that this worker does not know; it must not pass for done."""
+        colours = tuple((float(at), (int(r), int(g), int(b))) for at, (r, g, b) in values.get("colours", ()))
+        return cls(**{**values, "colours": colours})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +163,7 @@ class Policy:
         cost_false_match, cost_false_non_match: what the two errors cost; only their ratio matters.
         confidence_low, confidence_high: the borderline band of the posterior.
         required_modalities: both missing and unusable ones refuse.
+        gates: what is made of each gate; unsaid is required.
         liveness_required, deepfake_required: False only for comparisons that authenticate nobody.
         max_seconds: the cascade's time limit.
     """
@@ -117,9 +175,13 @@ class Policy:
     confidence_low: float = 0.40
     confidence_high: float = 0.60
     required_modalities: frozenset[Modality] = frozenset({Modality.FACE})
+    gates: Mapping[Gate, Rule] = field(default_factory=dict)
     liveness_required: bool = True
     deepfake_required: bool = True
     max_seconds: float = 20.0
+
+    def rule(self, gate: Gate) -> Rule:
+        return self.gates.get(gate, Rule.REQUIRE)
 
     @property
     def effective_prior(self) -> float:
@@ -158,7 +220,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The end of the cascade. ``borderline`` says that a cognitive challenge is due before anything is granted."""
+    """The end of the cascade. ``borderline`` says that a cognitive challenge is due before anything is granted;
+    ``trace`` is what to keep of the capture to know it again."""
 
     outcome: Outcome
     reason: Reason | None
@@ -168,3 +231,4 @@ class Verdict:
     borderline: bool = False
     candidates: tuple[Candidate, ...] = ()
     milliseconds: float = 0.0
+    trace: bytes = b""

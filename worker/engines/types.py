@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from models.evaluation.record import CalibrationRecord, Method, ScoreMap
 
 if TYPE_CHECKING:
+    from models.gates import GateCard
+    from worker.engines.digits import DigitRecogniser
+    from worker.engines.face_pad import FlatnessGate, PictureGate
+    from worker.engines.forgery import FaceForgeryGate
     from worker.engines.fusion import FusionEngine
+    from worker.engines.lips import LipSyncGate
+    from worker.engines.voice_spoof import VoiceSpoofGate
 
 Image = NDArray[np.uint8]  # (height, width, 3), RGB
 Waveform = NDArray[np.float32]  # (samples,), mono, 16 kHz, in [-1, 1]
@@ -125,16 +131,40 @@ class GateReading:
     Arguments:
         llr: natural-log likelihood ratio, positive for bona fide; below ``threshold`` the gate refuses.
         cues: what it looked at; cues that it was not calibrated on may be among them, for people to read.
+        shares: what each cue that is weighed adds to the ratio.
     """
 
     gate: str
     llr: float
     threshold: float
     cues: dict[str, float]
+    shares: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, card: GateCard, cues: dict[str, float]) -> GateReading:
+        """What ``card`` makes of ``cues``.
+
+        Raises:
+            ValueError: a cue is missing or no number.
+        """
+        return cls(card.name, card.llr(cues), card.threshold, cues, card.shares(cues))
 
     @property
     def passed(self) -> bool:
         return bool(self.llr >= self.threshold)  # False for what is no number
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReading:
+    """What a gate says that decides by rule and not by a ratio: ``fault`` names what it found, empty for nothing."""
+
+    gate: str
+    fault: str
+    cues: dict[str, float]
+
+    @property
+    def passed(self) -> bool:
+        return not self.fault
 
 
 class LivenessNetwork(Protocol):
@@ -145,8 +175,22 @@ class LivenessNetwork(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class GateEngines:
+    """The gates that look at a capture, the same for every pack. None where a model or a calibration is not at hand;
+    what then happens is policy's word."""
+
+    picture: PictureGate | None = None
+    minifasnet: PictureGate | None = None
+    flat: FlatnessGate | None = None
+    lips: LipSyncGate | None = None
+    forgery: FaceForgeryGate | None = None
+    voice_spoof: VoiceSpoofGate | None = None
+    digits: DigitRecogniser | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Engines:
-    """Everything that one pack runs on. ``liveness`` is None where its weights are not at hand."""
+    """Everything that one pack runs on."""
 
     pack: str
     detector: FaceDetector
@@ -154,5 +198,5 @@ class Engines:
     face: FaceEmbedder
     voice: VoiceEmbedder
     speech: SpeechActivity
-    liveness: LivenessNetwork | None
+    gates: GateEngines
     fusion: FusionEngine

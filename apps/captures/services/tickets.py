@@ -1,15 +1,17 @@
-"""The one-time nonce of a capture: asked for, carried along, used once."""
+"""The one-time nonce of a capture, with the challenge that goes with it: asked for, carried along, used once."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
+from apps.captures.challenges import Challenge, draw_challenge
 from apps.captures.models import CaptureTicket
 from apps.errors import CosmicError, ErrorCode
 
@@ -18,14 +20,29 @@ from apps.errors import CosmicError, ErrorCode
 class IssuedTicket:
     nonce: str
     expires_at: datetime
+    challenge: Challenge
 
 
-def issue_ticket(*, purpose: str, bound_to: str) -> IssuedTicket:
-    """A nonce for one capture, good for a short time and for whoever asked for it."""
+def issue_ticket(*, purpose: str, bound_to: str, voice: bool = False, cannot: Collection[str] = ()) -> IssuedTicket:
+    """A nonce for one capture, good for a short time and for whoever asked for it, and what to do in front of the camera.
+
+    Arguments:
+        voice, cannot: see ``draw_challenge``.
+
+    Raises:
+        CosmicError: ``challenge_impossible`` (409).
+    """
+    challenge = draw_challenge(purpose=purpose, voice=voice, cannot=cannot)
     nonce = secrets.token_urlsafe(24)
-    expires_at = timezone.now() + timedelta(seconds=settings.ENV.capture_ticket_seconds)
-    CaptureTicket.objects.create(nonce_digest=_digest(nonce), purpose=purpose, bound_to=bound_to, expires_at=expires_at)
-    return IssuedTicket(nonce, expires_at)
+    expires_at = timezone.now() + timedelta(seconds=_life(challenge))
+    CaptureTicket.objects.create(
+        nonce_digest=_digest(nonce),
+        purpose=purpose,
+        bound_to=bound_to,
+        expires_at=expires_at,
+        challenge=list(challenge.steps),
+    )
+    return IssuedTicket(nonce, expires_at, challenge)
 
 
 def redeem_ticket(*, nonce: str, purpose: str, bound_to: str) -> CaptureTicket:
@@ -33,7 +50,8 @@ def redeem_ticket(*, nonce: str, purpose: str, bound_to: str) -> CaptureTicket:
 
     Raises:
         CosmicError: ``nonce_missing``, ``nonce_unknown`` (also somebody else's, or for another purpose),
-            ``nonce_expired``, ``nonce_used``.
+            ``nonce_expired``, ``nonce_used``, ``challenge_too_early`` when it comes before its challenge was over: then
+            it was recorded, or made, before anybody knew what would be asked.
     """
     if not nonce:
         raise CosmicError(ErrorCode.NONCE_MISSING)
@@ -43,11 +61,20 @@ def redeem_ticket(*, nonce: str, purpose: str, bound_to: str) -> CaptureTicket:
     now = timezone.now()
     if ticket.expires_at < now and ticket.used_at is None:
         raise CosmicError(ErrorCode.NONCE_EXPIRED)
+    if ticket.challenge and (now - ticket.created_at).total_seconds() < ticket.challenge[-1]["ends"]:
+        raise CosmicError(ErrorCode.CHALLENGE_TOO_EARLY)
     # Two requests may carry the same nonce at once: the database lets one of them win.
     if not CaptureTicket.objects.filter(pk=ticket.pk, used_at=None).update(used_at=now):
         raise CosmicError(ErrorCode.NONCE_USED, status=409)
     ticket.used_at = now
     return ticket
+
+
+def _life(challenge: Challenge) -> float:
+    """A challenge is to be played at once: who takes long has time to make up an answer."""
+    if challenge.steps:
+        return challenge.seconds + settings.ENV.challenge_deadline_seconds
+    return settings.ENV.capture_ticket_seconds
 
 
 def _digest(nonce: str) -> str:

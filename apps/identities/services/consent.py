@@ -39,6 +39,7 @@ def withdraw_consent(*, person: Person, actor_id: object) -> None:
         names = list(person.samples.values_list("blob", flat=True))
         person.samples.all().delete()  # templates go with their samples
         person.questions.all().delete()
+        person.traces.all().delete()
         # Suspended stays suspended, and a case under review stays one: withdrawing must not undo an operator's word.
         Person.objects.filter(pk=person.pk, status=Person.Status.ACTIVE).update(status=Person.Status.INVITED)
         person.refresh_from_db(fields=["status"])

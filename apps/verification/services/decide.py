@@ -16,6 +16,7 @@ from apps.errors import ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Person
 from apps.identities.services.questions import any_question
+from apps.identities.services.traces import keep_trace
 from apps.verification.models import Capture, CognitiveChallenge, Decision, Grant, Outcome
 from apps.verification.services.progress import tell_watchers
 
@@ -27,6 +28,14 @@ COUNTED = {
     ErrorCode.NO_REFERENCE,
     ErrorCode.NOT_LIVE,
     ErrorCode.NO_BLINK,
+    ErrorCode.BLINKS_NOT_SEEN,
+    ErrorCode.TURN_NOT_SEEN,
+    ErrorCode.LIGHT_NOT_SEEN,
+    ErrorCode.DIGITS_NOT_HEARD,
+    ErrorCode.LIPS_NOT_SPEAKING,
+    ErrorCode.STREAM_NOT_LIVE,
+    ErrorCode.VOICE_NOT_NATURAL,
+    ErrorCode.REPLAYED,
     ErrorCode.MANIPULATED,
     ErrorCode.ANSWER_WRONG,
 }
@@ -34,7 +43,8 @@ COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class VerdictData:
-    """What the cascade says, in the web side's own type. ``candidates`` are (person id, posterior), best first."""
+    """What the cascade says, in the web side's own type. ``candidates`` are (person id, posterior), best first;
+    ``trace`` is what is kept of a capture that was recognised, to know it again."""
 
     outcome: str
     reason: str = ""
@@ -43,6 +53,7 @@ class VerdictData:
     borderline: bool = False
     candidates: list[tuple[int, float]] = field(default_factory=list)
     milliseconds: float = 0.0
+    trace: bytes = b""
 
 
 def record_decision(*, capture: Capture, verdict: VerdictData) -> Decision | None:
@@ -55,6 +66,8 @@ def record_decision(*, capture: Capture, verdict: VerdictData) -> Decision | Non
         if capture.status in (Capture.Status.DONE, Capture.Status.FAILED, Capture.Status.AWAITING_ANSWER):
             return Decision.objects.filter(capture=capture).first()
         person = _person_who_may(verdict.person_id)
+        if verdict.trace and person is not None:
+            keep_trace(person=person, content=verdict.trace)
         question = any_question(person) if person and verdict.borderline else None
         if person is not None and question is not None and verdict.posterior is not None:
             CognitiveChallenge.objects.create(

@@ -20,4 +20,4 @@ def claim_capture(public_id: str) -> Capture | None:
     taken = Capture.objects.filter(free, public_id=public_id, attempts__lt=MOST_ATTEMPTS).update(
         status=Capture.Status.RUNNING, lease_expires_at=now + LEASE, attempts=F("attempts") + 1
     )
-    return Capture.objects.select_related("claimed").get(public_id=public_id) if taken else None
+    return Capture.objects.select_related("claimed", "ticket").get(public_id=public_id) if taken else None

@@ -8,6 +8,7 @@ from apps import dispatch
 from apps.audit.services.record import record_event
 from apps.captures.bundle import Bundle, pack
 from apps.captures.services.tickets import redeem_ticket
+from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Person
 from apps.verification.models import Capture
@@ -29,8 +30,9 @@ def submit_capture(
     A name that nobody has is taken in like any other, and refused by the cascade for want of a reference.
 
     Raises:
-        CosmicError: the nonce's codes; ``broker_unavailable`` (503) after the capture was stored, which is then taken
-            up as soon as the broker is back.
+        CosmicError: the nonce's codes; ``invalid_request`` for a challenged capture without times;
+            ``broker_unavailable`` (503) after the capture was stored, which is then taken up as soon as the broker is
+            back.
     """
     claimed = None
     if claimed_name is not None:
@@ -39,6 +41,8 @@ def submit_capture(
     try:
         with transaction.atomic():
             ticket = redeem_ticket(nonce=nonce, purpose=purpose, bound_to=bound_to)
+            if ticket.challenge and not bundle.frame_times:
+                raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"frame_times": ["A challenge needs them."]})
             capture = Capture.objects.create(
                 ticket=ticket,
                 purpose=purpose,

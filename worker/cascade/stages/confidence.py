@@ -1,11 +1,18 @@
-"""Stage 4: is the posterior high enough, too low, or in between?"""
+"""Stage 4: is the posterior high enough, too low, or in between? And is this an earlier capture of the person, again?"""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from models.liveness.replay import Trace, compare_traces, trace_of
+from worker.cascade.crops import grey_crop
+from worker.cascade.gates import GateLog
 from worker.cascade.stage import Context
-from worker.cascade.types import Reason, StageOutcome, StageResult
+from worker.cascade.types import Gate, Modality, Reason, Rule, StageOutcome, StageResult
+from worker.engines.types import RuleReading
 
 NAME = "confidence"
+FINGERPRINT_SIZE = 128
 
 
 class ConfidenceStage:
@@ -15,11 +22,33 @@ class ConfidenceStage:
         low, high = context.policy.confidence_low, context.policy.confidence_high
         if not context.candidates:
             return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.NO_REFERENCE)
-        posterior = context.candidates[0].posterior
-        evidence: dict[str, object] = {"posterior": round(posterior, 6), "low": low, "high": high}
-        if posterior > high:
+        best = context.candidates[0]
+        evidence: dict[str, object] = {"posterior": round(best.posterior, 6), "low": low, "high": high}
+        # Written so that a posterior that is not a number ends here as well.
+        if not best.posterior >= low:
+            return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.NO_MATCH, evidence=evidence)
+        if context.policy.rule(Gate.REPLAY) is not Rule.OFF:
+            log = GateLog(context.policy)
+            log.ask(Gate.REPLAY, lambda: _replay(context, best.person_id))
+            evidence["gates"] = log.values
+            if log.refused is not None:
+                reason = log.refused[1]
+                return StageResult(NAME, StageOutcome.REFUSED, reason=reason, evidence=evidence | {"failed": "replay"})
+        if best.posterior > high:
             return StageResult(NAME, StageOutcome.PASSED, evidence=evidence)
-        if posterior >= low:
-            return StageResult(NAME, StageOutcome.BORDERLINE, reason=Reason.UNCERTAIN, evidence=evidence)
-        # Also the way out for a posterior that is not a number.
-        return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.NO_MATCH, evidence=evidence)
+        return StageResult(NAME, StageOutcome.BORDERLINE, reason=Reason.UNCERTAIN, evidence=evidence)
+
+
+def _replay(context: Context, person_id: int) -> RuleReading:
+    """Hold the capture against what is remembered of the person's earlier ones; notes its own trace."""
+    frames = context.sample.frames
+    trace = trace_of(
+        [grey_crop(frames[view.frame], view.face, sides=1.0, size=FINGERPRINT_SIZE) for view in context.views],
+        context.probes.get(Modality.FACE),
+        context.probes.get(Modality.VOICE),
+        context.sample.voice,
+    )
+    context.trace = trace.to_bytes()
+    reading = compare_traces(trace, [Trace.from_bytes(one) for one in context.gallery.traces(person_id)])
+    cues = {name: value for name, value in asdict(reading).items() if isinstance(value, float)}
+    return RuleReading("replay", "replayed" if reading.replayed else "", cues)

@@ -1,29 +1,22 @@
-"""Stage 1: does the picture look like a direct camera picture?
-
-Frequency and texture consistency only, with limits set on real faces: it catches crude paste-ins and strong up-sampling
-traces. It is no trained detector, and nothing here looks at the voice; the evidence says so.
-"""
+"""Stage 1: is the picture a direct camera picture of one person, and the voice one that is spoken?"""
 
 from __future__ import annotations
 
-import numpy as np
-
-from models.deepfake.cues.consistency import SIZE, consistency_cues
-from worker.cascade.crops import grey_crop
 from worker.cascade.draw import one_of_each_stretch
+from worker.cascade.gates import GateLog
 from worker.cascade.stage import Context
-from worker.cascade.types import Modality, Reason, StageOutcome, StageResult
+from worker.cascade.types import Gate, Modality, Reason, StageOutcome, StageResult
+from worker.engines.types import GateEngines
 
 NAME = "deepfake"
-FRAMES = 3
-# Outside what 99.5 % of each measured set of bona fide pictures show (docs/decisions/0004-gates-for-now.md).
-LARGEST_NOISE_RATIO = 1.6
-SMALLEST_NOISE_RATIO = -1.4
-LARGEST_GRID = 3.5
+FRAMES = 4
 
 
 class DeepfakeStage:
     name = NAME
+
+    def __init__(self, gates: GateEngines) -> None:
+        self._gates = gates
 
     def run(self, context: Context) -> StageResult:
         if not context.policy.deepfake_required:
@@ -31,19 +24,25 @@ class DeepfakeStage:
         if not context.views:
             missing = {"modality": Modality.FACE.value}
             return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.MODALITY_MISSING, evidence=missing)
-        cues = [
-            consistency_cues(grey_crop(context.sample.frames[view.frame], view.face, sides=2.0, size=SIZE))
-            for view in one_of_each_stretch(context.views, FRAMES)
-        ]
-        noise = float(np.median([cue.noise_ratio for cue in cues]))
-        sharpness = float(np.median([cue.sharpness_ratio for cue in cues]))
-        grid = float(np.median([cue.grid for cue in cues]))
-        evidence: dict[str, object] = {
-            "noise_ratio": round(noise, 3),
-            "sharpness_ratio": round(sharpness, 3),
-            "grid": round(grid, 3),
-            "voice": "not checked: there is no model for it yet" if context.sample.voice is not None else "none given",
-        }
-        if not SMALLEST_NOISE_RATIO <= noise <= LARGEST_NOISE_RATIO or not grid <= LARGEST_GRID:
-            return StageResult(NAME, StageOutcome.REFUSED, reason=Reason.MANIPULATED, evidence=evidence)
+        log = GateLog(context.policy)
+        self._ask_about_pictures(log, context)
+        self._ask_about_voice(log, context)
+        evidence: dict[str, object] = {"gates": log.values}
+        if log.refused is not None:
+            gate, reason = log.refused
+            evidence["failed"] = gate.value
+            return StageResult(NAME, StageOutcome.REFUSED, reason=reason, evidence=evidence)
         return StageResult(NAME, StageOutcome.PASSED, evidence=evidence)
+
+    def _ask_about_pictures(self, log: GateLog, context: Context) -> None:
+        forgery, frames = self._gates.forgery, context.sample.frames
+        meshes = context.meshes or (None,) * len(context.views)
+        drawn = one_of_each_stretch(list(zip(context.views, meshes, strict=True)), FRAMES)
+        seen = [(frames[view.frame], view.face, mesh) for view, mesh in drawn]
+        log.ask(Gate.FORGERY, None if forgery is None else lambda: forgery.judge(seen))
+
+    def _ask_about_voice(self, log: GateLog, context: Context) -> None:
+        """Only where there is one: whether a voice is required is said at the embedding stage."""
+        voice, gate = context.sample.voice, self._gates.voice_spoof
+        if voice is not None:
+            log.ask(Gate.VOICE_SPOOF, None if gate is None else lambda: gate.judge(voice))

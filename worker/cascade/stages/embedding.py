@@ -88,7 +88,7 @@ class EmbeddingStage:
         voice = context.sample.voice
         if voice is None:
             raise CaptureUnusable(Reason.MODALITY_MISSING)
-        segments = self._speech.segments(voice)
+        segments = context.speech if context.speech is not None else self._speech.segments(voice)
         quality = voice_quality(voice, segments)
         if quality.reasons:
             raise CaptureUnusable(quality.reasons[0])

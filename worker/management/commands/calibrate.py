@@ -1,4 +1,5 @@
-"""``manage.py calibrate``: what a cosine of the pack's models is worth, from folders of people or a feature file."""
+"""``manage.py calibrate``: what a cosine of the pack's models is worth, from folders of people or a feature file; or,
+with ``--gate``, what a gate's ratio is worth, from attempts that operators have labelled."""
 
 from __future__ import annotations
 
@@ -20,10 +21,14 @@ from models.evaluation.decision import Stakes
 from models.evaluation.errors import TooFewTrials
 from models.evaluation.record import CalibrationRecord, Method
 from models.evaluation.scores import ScoreSet
+from models.gates import write_gate
 from models.registry import CALIBRATIONS
 from worker import runtime, wiring
+from worker.cascade.types import Gate
+from worker.engines.building import gate_card
 from worker.engines.types import Engines, ModelCard
 from worker.folders import embed_people
+from worker.gate_calibration import STAGES, recalibrated
 
 ENROLLED = 3
 SEED = 20_260_101
@@ -55,16 +60,43 @@ class Command(BaseCommand):
             nargs="+",
             help="false match rates to set thresholds for; default: those of 0.01, 0.001, 0.0001 that the data support",
         )
+        parser.add_argument(
+            "--gate",
+            choices=[*STAGES, *(gate.value for gates in STAGES.values() for gate in gates)],
+            help="instead: fit a gate, or all of a stage, to the attempts that operators have labelled",
+        )
         parser.add_argument("--ship", action="store_true", help="write beside the model cards that come with COSMIC")
 
     def handle(self, **options) -> None:
         wiring.configure_runtime()
+        if options["gate"]:
+            self._calibrate_gates(options["gate"])
+            return
         try:
             found = from_features(options) if options["features"] else from_folders(options)
             for card, sources in found:
                 self._calibrate(card, sources, options)
         except (ModelMissing, WrongHash, OSError, ValueError) as error:
             raise CommandError(str(error)) from error
+
+    def _calibrate_gates(self, chosen: str) -> None:
+        """A stage's gates are each fitted where there are labels enough; one that is named has to be."""
+        places = wiring.places()
+        done = []
+        for gate in STAGES.get(chosen, (Gate(chosen),) if chosen not in STAGES else ()):
+            try:
+                card = gate_card(gate.value, places)
+                fitted = recalibrated(gate, card, command=f"manage.py calibrate --gate {gate.value}")
+            except (ModelMissing, TooFewTrials, ValueError) as error:
+                self.stdout.write(f"{gate.value}: not calibrated: {error}")
+                continue
+            path = write_gate(fitted.card, places.state_dir / "gates")
+            done.append(gate)
+            self.stdout.write(f"{gate.value}: {path}, from {fitted.attempts} labelled attempts")
+            self.stdout.write(json.dumps(fitted.card.measured, indent=2))
+        if not done:
+            raise CommandError("no gate was calibrated; the shipped ones stay in force")
+        self.stdout.write("Workers use it once they are restarted.")
 
     def _calibrate(self, card: ModelCard, sources: list[Source], options: dict) -> None:
         """Each data set is a set of its own: people of different ones are never compared, their recordings differ."""

@@ -1,0 +1,103 @@
+"""Active challenges: what a person is asked to do while the camera runs, drawn anew for every attempt.
+
+The steps are drawn here, stored with the nonce, played by the page and judged by the worker on frames and sound alone.
+Times are seconds since the first frame.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+
+from apps.captures.colours import draw_colours
+from apps.captures.models import Purpose
+from apps.errors import CosmicError, ErrorCode
+
+Step = dict[str, Any]
+DRAW = secrets.SystemRandom()
+CHALLENGED = {Purpose.LOGIN, Purpose.VERIFY, Purpose.IDENTIFY}
+PASSIVE_SECONDS = 4.0
+LEAD = 0.6  # before the first step: to look up, and for the mesh to see the face at rest
+TAIL = 0.2
+BLINKS = (2, 3)
+TURNS = 2  # a recording of one turn is right every second time
+TURN_SECONDS = 3.0
+SIDES = ("left", "right")
+DIGITS = 4
+SECONDS_A_DIGIT = 1.0
+LIGHT_SECONDS = 5.0
+
+
+class Kind(StrEnum):
+    BLINK = "blink"
+    TURN = "turn"
+    LIGHT = "light"
+    DIGITS = "digits"
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """``steps`` in order, as plain JSON values; ``seconds`` to record in all. Without steps the capture is passive."""
+
+    seconds: float = PASSIVE_SECONDS
+    steps: tuple[Step, ...] = ()
+
+
+def draw_challenge(*, purpose: str, voice: bool, cannot: Collection[str] = ()) -> Challenge:
+    """A challenge for one attempt, as policy wants it.
+
+    Arguments:
+        voice: the capture will hold sound; without it nothing is to be said.
+        cannot: kinds that the person cannot do. Others are drawn instead, where policy allows the choice.
+
+    Raises:
+        CosmicError: ``challenge_impossible`` (409) when fewer kinds remain than policy asks for.
+    """
+    wanted = settings.ENV.challenge_count
+    if purpose not in CHALLENGED or not wanted or not settings.ENV.challenges:
+        return Challenge()
+    barred = set(cannot) if settings.ENV.challenge_choice else set()
+    if not voice:
+        barred.add(Kind.DIGITS)
+    possible = [kind for kind in settings.ENV.challenges if kind not in barred]
+    if len(possible) < wanted:
+        raise CosmicError(ErrorCode.CHALLENGE_IMPOSSIBLE, status=409)
+    steps: list[Step] = []
+    now = LEAD
+    for kind in DRAW.sample(possible, wanted):
+        steps += STEPS[Kind(kind)](now)
+        now = steps[-1]["ends"]
+    return Challenge(max(PASSIVE_SECONDS, round(now + TAIL, 2)), tuple(steps))
+
+
+def _blink(starts: float) -> list[Step]:
+    count = DRAW.choice(BLINKS)
+    return [{"kind": Kind.BLINK, "starts": starts, "ends": round(starts + 1.5 + count, 2), "count": count}]
+
+
+def _turn(starts: float) -> list[Step]:
+    begins = [round(starts + TURN_SECONDS * index, 2) for index in range(TURNS)]
+    return [
+        {"kind": Kind.TURN, "starts": at, "ends": round(at + TURN_SECONDS, 2), "side": DRAW.choice(SIDES)}
+        for at in begins
+    ]
+
+
+def _digits(starts: float) -> list[Step]:
+    digits = "".join(DRAW.choice("0123456789") for _ in range(DIGITS))
+    ends = round(starts + 0.8 + SECONDS_A_DIGIT * DIGITS, 2)
+    return [{"kind": Kind.DIGITS, "starts": starts, "ends": ends, "digits": digits}]
+
+
+def _light(starts: float) -> list[Step]:
+    ends = round(starts + LIGHT_SECONDS, 2)
+    colours = [[round(starts + at, 2), list(rgb)] for at, rgb in draw_colours(DRAW, LIGHT_SECONDS)]
+    return [{"kind": Kind.LIGHT, "starts": starts, "ends": ends, "colours": colours}]
+
+
+STEPS = {Kind.BLINK: _blink, Kind.TURN: _turn, Kind.LIGHT: _light, Kind.DIGITS: _digits}

@@ -109,7 +109,7 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         challenge_count=env.int("COSMIC_CHALLENGE_COUNT", 1, validate=validate.Range(min=0, max=len(CHALLENGES))),
         challenge_choice=env.bool("COSMIC_CHALLENGE_CHOICE", True),
         challenge_deadline_seconds=env.int(
-            "COSMIC_CHALLENGE_DEADLINE_SECONDS", 30, validate=validate.Range(min=5, max=600)
+            "COSMIC_CHALLENGE_DEADLINE_SECONDS", 20, validate=validate.Range(min=5, max=600)
         ),
         replay_memory=env.int("COSMIC_REPLAY_MEMORY", 50, validate=validate.Range(min=1, max=1000)),
         trusted_proxies=env.list("COSMIC_TRUSTED_PROXIES", []),
@@ -117,7 +117,7 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         capture_ticket_seconds=env.int("COSMIC_CAPTURE_TICKET_SECONDS", 120, validate=validate.Range(min=10, max=3600)),
         capture_retention_days=env.int("COSMIC_CAPTURE_RETENTION_DAYS", 0, validate=validate.Range(min=0, max=3650)),
         capture_max_bytes=env.int("COSMIC_CAPTURE_MAX_BYTES", 25 * 1024 * 1024, validate=validate.Range(min=1024)),
-        capture_max_frames=env.int("COSMIC_CAPTURE_MAX_FRAMES", 90, validate=validate.Range(min=1, max=600)),
+        capture_max_frames=env.int("COSMIC_CAPTURE_MAX_FRAMES", 160, validate=validate.Range(min=1, max=600)),
         groq_api_key=env.str("GROQ_API_KEY", ""),
         groq_base_url=env.str("GROQ_BASE_URL", "https://api.groq.com"),
         groq_model=env.str("GROQ_MODEL", "llama-3.1-8b-instant"),
@@ -137,8 +137,10 @@ def _check(env: Environment) -> None:
         raise EnvError(f"COSMIC_GATES is gate=rule,...: gates {', '.join(GATES)}; rules {', '.join(RULES)}")
     if not set(env.challenges) <= set(CHALLENGES):
         raise EnvError(f"COSMIC_CHALLENGES must name some of {', '.join(CHALLENGES)}")
-    if env.challenges and len(set(env.challenges)) < env.challenge_count:
-        raise EnvError("COSMIC_CHALLENGE_COUNT must not be larger than the number of COSMIC_CHALLENGES")
+    if len(set(env.challenges)) < env.challenge_count:
+        raise EnvError(
+            "COSMIC_CHALLENGE_COUNT must not be larger than the number of COSMIC_CHALLENGES; 0 asks for none"
+        )
     for proxy in env.trusted_proxies:
         try:
             ipaddress.ip_network(proxy)

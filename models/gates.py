@@ -78,9 +78,6 @@ class GateCard:
             found[cue.name] = cue.weight * max(-MOST_DEVIATIONS, min(MOST_DEVIATIONS, deviation))
         return found
 
-    def passes(self, values: Mapping[str, float]) -> bool:
-        return self.llr(values) >= self.threshold
-
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -13,12 +13,13 @@ import numpy as np
 
 from apps.verification.selectors import LabelledAttempt, labelled_attempts
 from models.evaluation.errors import TooFewTrials
-from models.evaluation.pad import BONA_FIDE
+from models.evaluation.pad import BONA_FIDE, pad_table
 from models.gates import GateCard
 from models.training.gate import GateTable, cross_measure, fit_gate, summary
 from worker.cascade.types import Gate
 
 FEWEST = 20  # attempts of each class
+MOST_PASSING = 0.3  # of the attacks with an instrument; a gate that lets more through is no better for its labels
 FEWEST_SUBJECTS = 5  # with bona fide attempts: folds share no subject
 STAGES: dict[str, tuple[Gate, ...]] = {
     "liveness": (Gate.PICTURE, Gate.MINIFASNET, Gate.FLAT, Gate.LIPS),
@@ -49,7 +50,8 @@ def recalibrated(gate: Gate, card: GateCard, *, command: str) -> Recalibrated:
 
     Raises:
         TooFewTrials: fewer than FEWEST attempts of a class, or bona fide ones of fewer than FEWEST_SUBJECTS people.
-        ValueError: on these attempts the gate does not tell attacks from bona fide presentations.
+        ValueError: on these attempts the gate does not tell attacks from bona fide presentations, or would let more attacks
+            through than it does.
     """
     table = _table(gate, card, labelled_attempts())
     real = table.bona_fide
@@ -65,7 +67,14 @@ def recalibrated(gate: Gate, card: GateCard, *, command: str) -> Recalibrated:
     slope = cue.weight / cue.scale
     if slope <= 0:
         raise ValueError(f"gate {gate.value} does not tell these attacks from bona fide attempts; it was left as it is")
-    measured = summary(cross_measure(table).report)
+    report = cross_measure(table).report
+    in_force = pad_table(table.values[:, 0], table.instrument, table.subject, card.threshold)
+    passing, passing_now = (one.apcer[one.worst].rate for one in (report, in_force))
+    if passing > max(MOST_PASSING, passing_now):
+        raise ValueError(
+            f"gate {gate.value} would let {passing:.0%} of the labelled attacks with {report.worst} through; one attack "
+            "that is labelled bona fide is enough for that. It was left as it is"
+        )
     return Recalibrated(
         gate,
         replace(
@@ -73,7 +82,7 @@ def recalibrated(gate: Gate, card: GateCard, *, command: str) -> Recalibrated:
             cues=tuple(replace(one, weight=one.weight * slope) for one in card.cues),
             offset=slope * card.offset + fitted.offset - slope * cue.centre,
             data=("attempts labelled here",),
-            measured={"labelled attempts, subject-disjoint folds": measured, "before": card.measured},
+            measured={"labelled attempts, subject-disjoint folds": summary(report), "before": card.measured},
         ),
         len(table.values),
     )

@@ -66,7 +66,9 @@ def verdict_on(capture: Capture) -> Verdict:
         results.append(result)
 
     claim = Claim(person_id=capture.claimed_id, one_to_many=capture.one_to_many)
-    challenge = wiring.challenge_from(capture.ticket.challenge if capture.ticket else [])
+    if capture.ticket is None:
+        raise LookupError("a capture without its ticket: nobody knows what was asked")
+    challenge = wiring.challenge_from(capture.ticket.challenge)
     policy = wiring.policy_named(capture.policy)
     return pipeline.run(sample, claim, StoredGallery(pack), policy, observe, challenge)
 

@@ -7,6 +7,7 @@ Times are seconds since the first frame.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ from django.conf import settings
 from apps.captures.colours import draw_colours
 from apps.captures.models import Purpose
 from apps.errors import CosmicError, ErrorCode
+from apps.identities.vault import keyed_digest
 
 Step = dict[str, Any]
 DRAW = secrets.SystemRandom()
@@ -27,6 +29,7 @@ TAIL = 0.2
 BLINKS = (2, 3)
 TURNS = 2  # a recording of one turn is right every second time
 TURN_SECONDS = 3.0
+SIDES_KEPT = 600  # seconds
 SIDES = ("left", "right")
 DIGITS = 4
 SECONDS_A_DIGIT = 1.0
@@ -48,10 +51,11 @@ class Challenge:
     steps: tuple[Step, ...] = ()
 
 
-def draw_challenge(*, purpose: str, voice: bool, cannot: Collection[str] = ()) -> Challenge:
+def draw_challenge(*, purpose: str, origin: str, voice: bool, cannot: Collection[str] = ()) -> Challenge:
     """A challenge for one attempt, as policy wants it.
 
     Arguments:
+        origin: where the request comes from; see ``_turn``.
         voice: the capture will hold sound; without it nothing is to be said.
         cannot: kinds that the person cannot do. Others are drawn instead, where policy allows the choice.
 
@@ -62,7 +66,7 @@ def draw_challenge(*, purpose: str, voice: bool, cannot: Collection[str] = ()) -
     if purpose not in CHALLENGED or not wanted or not settings.ENV.challenges:
         return Challenge()
     barred = set(cannot) if settings.ENV.challenge_choice else set()
-    if not voice:
+    if not voice and "voice" not in settings.ENV.required_modalities and settings.ENV.challenge_choice:
         barred.add(Kind.DIGITS)
     possible = [kind for kind in settings.ENV.challenges if kind not in barred]
     if len(possible) < wanted:
@@ -70,31 +74,35 @@ def draw_challenge(*, purpose: str, voice: bool, cannot: Collection[str] = ()) -
     steps: list[Step] = []
     now = LEAD
     for kind in DRAW.sample(possible, wanted):
-        steps += STEPS[Kind(kind)](now)
+        steps += STEPS[Kind(kind)](now, origin)
         now = steps[-1]["ends"]
     return Challenge(max(PASSIVE_SECONDS, round(now + TAIL, 2)), tuple(steps))
 
 
-def _blink(starts: float) -> list[Step]:
+def _blink(starts: float, origin: str) -> list[Step]:
     count = DRAW.choice(BLINKS)
     return [{"kind": Kind.BLINK, "starts": starts, "ends": round(starts + 1.5 + count, 2), "count": count}]
 
 
-def _turn(starts: float) -> list[Step]:
+def _turn(starts: float, origin: str) -> list[Step]:
+    """Sides that stay the same for one origin over SIDES_KEPT: there are so few that whoever may draw again and again
+    soon has those that a recording shows."""
+    digest = keyed_digest(f"{origin}|{int(time.time() // SIDES_KEPT)}".encode(), purpose="turns")
+    sides = [SIDES[int(digest[index], 16) % len(SIDES)] for index in range(TURNS)]
     begins = [round(starts + TURN_SECONDS * index, 2) for index in range(TURNS)]
     return [
-        {"kind": Kind.TURN, "starts": at, "ends": round(at + TURN_SECONDS, 2), "side": DRAW.choice(SIDES)}
-        for at in begins
+        {"kind": Kind.TURN, "starts": at, "ends": round(at + TURN_SECONDS, 2), "side": side}
+        for at, side in zip(begins, sides, strict=True)
     ]
 
 
-def _digits(starts: float) -> list[Step]:
+def _digits(starts: float, origin: str) -> list[Step]:
     digits = "".join(DRAW.choice("0123456789") for _ in range(DIGITS))
     ends = round(starts + 0.8 + SECONDS_A_DIGIT * DIGITS, 2)
     return [{"kind": Kind.DIGITS, "starts": starts, "ends": ends, "digits": digits}]
 
 
-def _light(starts: float) -> list[Step]:
+def _light(starts: float, origin: str) -> list[Step]:
     ends = round(starts + LIGHT_SECONDS, 2)
     colours = [[round(starts + at, 2), list(rgb)] for at, rgb in draw_colours(DRAW, LIGHT_SECONDS)]
     return [{"kind": Kind.LIGHT, "starts": starts, "ends": ends, "colours": colours}]

@@ -1,8 +1,8 @@
 """How often somebody may try.
 
 Addresses: so many requests a minute on the biometric endpoints; who goes on beyond that waits, and each further
-violation doubles the wait. Accounts: five failed attempts, then a delay that doubles with each failure. Both count in
-Redis, across all web processes.
+violation doubles the wait. Challenges: so many unanswered ones an hour. Accounts: five failed attempts, then a delay that
+doubles with each failure. All count in Redis, across all web processes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
 from apps.captures.addresses import client_address, limited_unit
+from apps.captures.binding import account_binding
 from apps.errors import CosmicError, ErrorCode
 
 GROUP = "biometric"
@@ -27,6 +28,8 @@ FIRST_WAIT = 5  # seconds, doubled with each violation
 LONGEST_WAIT = 900
 VIOLATIONS_KEPT = 3600
 PREVIEWS_A_SECOND = 12  # of one address; a page sends 2.5
+MOST_OPEN_CHALLENGES = 30  # of one address or API account, shown and not really answered
+CHALLENGES_KEPT = 3600
 FREE_FAILURES = 5
 FIRST_DELAY = 30
 LONGEST_DELAY = 3600
@@ -61,6 +64,30 @@ def preview_allowed(request: HttpRequest) -> bool:
     with _redis_needed():
         cache.add(key, 0, timeout=2)
         return cache.incr(key) <= PREVIEWS_A_SECOND
+
+
+def note_challenge(origin: str) -> None:
+    """Count a challenge that was shown to ``origin``. Whoever looks at challenges until one suits a recording that they
+    have leaves the others without a real answer, and has to wait.
+
+    Raises:
+        CosmicError: ``rate_limited`` (429) when too many stand open; ``broker_unavailable`` (503).
+    """
+    key = _open_challenges(origin)
+    with _redis_needed():
+        cache.add(key, 0, timeout=CHALLENGES_KEPT)
+        if cache.incr(key) <= MOST_OPEN_CHALLENGES:
+            return
+        wait = cache.ttl(key)  # type: ignore[attr-defined]
+    raise CosmicError(ErrorCode.RATE_LIMITED, status=429, retry_after=max(1, wait or 1))
+
+
+def challenge_answered(origin: str) -> None:
+    """A real answer: one that let somebody in, or was counted against an account."""
+    key = _open_challenges(origin)
+    with _redis_needed():
+        if (cache.get(key) or 0) > 0:
+            cache.decr(key)
 
 
 def check_account(key: str) -> None:
@@ -103,6 +130,17 @@ def account_key(name: str) -> str:
 def address_key(address: str) -> str:
     """What failed attempts without a claimed name count under."""
     return hashlib.sha256(f"address:{limited_unit(address)}".encode()).hexdigest()
+
+
+def challenge_origin(request: HttpRequest) -> str:
+    """What open challenges are counted under: the account of a client with a token, else the address."""
+    if getattr(request, "auth", None) is not None:
+        return account_binding(request.user.pk)
+    return address_key(client_address(request))
+
+
+def _open_challenges(origin: str) -> str:
+    return f"limit:challenges:{origin}"
 
 
 def _block(unit: str) -> float:

@@ -79,11 +79,7 @@ class StoredGallery:
         return search_matrix(_matrix_of(version), probe, limit)
 
     def traces(self, person_id: int) -> list[bytes]:
-        """What is kept of a person's earlier captures, the newest first.
-
-        Raises:
-            apps.identities.vault.Unsealable: one was changed.
-        """
+        """What is kept of a person's earlier captures, the newest first."""
         return open_traces(person_id)
 
     def size(self, modality: str) -> int:

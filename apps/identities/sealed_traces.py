@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from apps.identities.models import CaptureTrace
-from apps.identities.vault import seal, unseal
+from apps.identities.vault import Unsealable, seal, unseal
+
+log = logging.getLogger(__name__)
 
 PURPOSE = "traces"
 
@@ -13,13 +17,15 @@ def seal_trace(content: bytes, *, person_id: int) -> bytes:
 
 
 def open_traces(person_id: int) -> list[bytes]:
-    """All that are kept of a person, the newest first.
-
-    Raises:
-        apps.identities.vault.Unsealable: one was changed, or belongs to somebody else.
-    """
-    sealed = CaptureTrace.objects.filter(person_id=person_id).values_list("sealed", flat=True)
-    return [unseal(one, purpose=PURPOSE, bound_to=_place(person_id)) for one in sealed]
+    """All that are kept of a person and can be opened, the newest first. One that was changed, or belongs to somebody
+    else, is passed over: it must not shut a person out for good."""
+    found = []
+    for pk, sealed in CaptureTrace.objects.filter(person_id=person_id).values_list("pk", "sealed"):
+        try:
+            found.append(unseal(sealed, purpose=PURPOSE, bound_to=_place(person_id)))
+        except Unsealable as error:
+            log.warning("trace %s was passed over: %s", pk, error)
+    return found
 
 
 def _place(person_id: int) -> str:

@@ -14,9 +14,10 @@ from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from apps.audit.services.record import record_event
 from apps.captures import bundle
 from apps.captures.addresses import client_address
-from apps.errors import SENTENCES, ErrorCode
 from apps.identities import blobs
+from apps.identities.vault import Unsealable
 from apps.verification.models import AttemptLabel, Capture, Decision, StageRecord
+from apps.verification.selectors import sentence_told
 
 PICTURES = "verification.view_capture_pictures"
 SHOWN = 8  # pictures of one capture, spread over its time
@@ -93,7 +94,7 @@ class CaptureAdmin(ModelAdmin):
 
     def picture(self, request: HttpRequest, pk: int, index: int) -> HttpResponse:
         """One picture of a capture, opened for this answer alone; every look is an event."""
-        if not request.user.has_perm(PICTURES):
+        if not request.user.has_perm(PICTURES) or not self.has_view_permission(request):
             raise PermissionDenied
         capture = get_object_or_404(Capture, pk=pk)
         frames = _frames(capture) if capture.blob else []
@@ -143,7 +144,7 @@ def stage_values(record: StageRecord) -> dict[str, object]:
     gates = evidence.pop("gates", {})
     return {
         "record": record,
-        "sentence": SENTENCES[ErrorCode(record.reason)] if record.reason else "",
+        "sentence": sentence_told(record.reason) if record.outcome == "refused" else "",
         "gates": gates,
         "evidence": evidence,
     }
@@ -152,5 +153,5 @@ def stage_values(record: StageRecord) -> dict[str, object]:
 def _frames(capture: Capture) -> list[bytes]:
     try:
         return bundle.unpack(blobs.load(capture.blob)).frames
-    except FileNotFoundError:  # erased since the row was read
+    except (FileNotFoundError, Unsealable):  # erased since the row was read, or changed on the disk
         return []

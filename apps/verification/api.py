@@ -39,6 +39,8 @@ PREFER = OpenApiParameter(
 
 
 class TicketView(APIView):
+    parser_classes = (JSONParser,)
+
     @extend_schema(
         request=serializers.TicketRequest,
         responses={201: serializers.TicketAnswer, **errors(400, 401, 403, 409, 415, 429, 503)},
@@ -48,7 +50,10 @@ class TicketView(APIView):
         limits.check_address(request)
         body = serializers.TicketRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        ticket = issue_ticket(bound_to=bound_to(request), **body.validated_data)
+        origin = limits.challenge_origin(request)
+        ticket = issue_ticket(bound_to=bound_to(request), origin=origin, **body.validated_data)
+        if ticket.challenge.steps:
+            limits.note_challenge(origin)
         return Response(serializers.ticket_answer(ticket), status=status.HTTP_201_CREATED)
 
 

@@ -30,6 +30,8 @@ class Capture(models.Model):
     account_key = models.CharField(max_length=64, blank=True, help_text="digest of the claimed name, for the limit")
     address = models.GenericIPAddressField(null=True, blank=True)
     blob = models.CharField(max_length=255, blank=True, help_text="sealed bundle; empty once erased")
+    # Keyed digest of the pictures, so that the same ones are taken once, whatever nonce comes with them.
+    fingerprint = models.CharField(max_length=64, unique=True, null=True, blank=True, editable=False)
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED, db_index=True)
     error_code = models.CharField(max_length=48, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -160,6 +160,12 @@ def decision_values(decision: Decision, capture: Capture, *, full: bool) -> dict
     return values
 
 
+def sentence_told(code: str) -> str:
+    """What somebody who was refused for ``code`` is told at the page."""
+    told = ErrorCode(code)
+    return SENTENCES[told if told in SAID_TO_ANYBODY else ErrorCode.NO_MATCH]
+
+
 def _said(decision: Decision, *, full: bool) -> tuple[str, str]:
     if decision.outcome == Outcome.GRANTED:
         return "", GRANTED_SENTENCE

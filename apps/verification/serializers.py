@@ -7,14 +7,14 @@ from rest_framework import serializers
 from apps.captures.challenges import SIDES, Kind
 from apps.captures.models import Purpose
 from apps.captures.services.tickets import IssuedTicket
-from apps.identities.serializers import Text
+from apps.identities.serializers import Flag, Text
 from apps.verification.models import Capture, Outcome
 
 
 class WhatIsPossible(serializers.Serializer):
     """What a person brings to a challenge; the login page asks with these fields alone."""
 
-    voice = serializers.BooleanField(default=False, help_text="the capture will hold a recording made at the same time")
+    voice = Flag(default=False, help_text="the capture will hold a recording made at the same time")
     cannot = serializers.ListField(
         child=serializers.ChoiceField(choices=[kind.value for kind in Kind]),
         default=list,

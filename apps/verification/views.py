@@ -57,10 +57,11 @@ def login_page(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("account")
     bound_to(request)  # the session that the websocket and the nonce belong to
+    may_choose = settings.ENV.challenge_choice and settings.ENV.challenge_count
     context = {
         "voice_required": "voice" in settings.ENV.required_modalities,
         "retention_days": settings.ENV.capture_retention_days,
-        "choices": CHOICES if settings.ENV.challenge_choice and settings.ENV.challenge_count else {},
+        "choices": {kind: CHOICES[Kind(kind)] for kind in settings.ENV.challenges} if may_choose else {},
     }
     return render(request, "verification/login.html", context)
 
@@ -84,7 +85,10 @@ def login_ticket(request: HttpRequest) -> JsonResponse:
     asked = WhatIsPossible(data=_json_body(request) if request.content_type == "application/json" else {})
     if not asked.is_valid():
         raise CosmicError(ErrorCode.INVALID_REQUEST)
-    ticket = issue_ticket(purpose=Purpose.LOGIN, bound_to=bound_to(request), **asked.validated_data)
+    origin = limits.challenge_origin(request)
+    ticket = issue_ticket(purpose=Purpose.LOGIN, bound_to=bound_to(request), origin=origin, **asked.validated_data)
+    if ticket.challenge.steps:
+        limits.note_challenge(origin)
     return JsonResponse(ticket_answer(ticket), status=201)
 
 

@@ -109,15 +109,6 @@ class ReplayReading:
     nearest: int | None
 
 
-def fingerprint(face: NDArray[np.float32]) -> bytes:
-    """256 bits of a grey face (128, 128): the signs of its lowest DCT coefficients.
-
-    Raises:
-        ValueError: another shape, or grey levels that are no numbers.
-    """
-    return _fingerprints(face[None]).tobytes()
-
-
 def trace_of(
     faces: Sequence[NDArray[np.float32]],
     face_template: NDArray[np.float32] | None,

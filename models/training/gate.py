@@ -57,13 +57,6 @@ class GateTable:
         columns = [self.names.index(name) for name in names]
         return replace(self, names=tuple(names), values=self.values[:, columns])
 
-    def joined(self, other: GateTable) -> GateTable:
-        """Both tables; ValueError when their cues differ."""
-        if self.names != other.names:
-            raise ValueError("these tables hold different cues")
-        parts = ("values", "instrument", "subject", "dataset")
-        return GateTable(self.names, *(np.concatenate([getattr(self, p), getattr(other, p)]) for p in parts))
-
     @property
     def bona_fide(self) -> NDArray[np.bool_]:
         return self.instrument == BONA_FIDE

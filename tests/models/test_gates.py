@@ -38,8 +38,7 @@ def test_the_ratio_is_the_offset_and_each_cues_share():
 
     assert shares == {"moire": -3.0, "blur": -0.25}
     assert CARD.llr(values) == pytest.approx(0.75 - 3.25)
-    assert not CARD.passes(values)
-    assert CARD.passes({"moire": 2.0, "blur": 10.0})
+    assert CARD.llr({"moire": 2.0, "blur": 10.0}) == pytest.approx(0.75)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
@@ -54,7 +53,7 @@ def test_no_cue_weighs_more_than_its_edge(moire: float, blur: float):
 )
 def test_what_could_not_be_measured_does_not_pass(values: dict):
     with pytest.raises(ValueError, match="missing or no number"):
-        CARD.passes(values)
+        CARD.llr(values)
 
 
 def test_a_card_survives_the_disk(tmp_path: Path):

@@ -52,7 +52,7 @@ def test_a_still_photograph_is_denied(cosmic: Deployment, ada: str):
 def test_one_repeated_frame_is_denied(cosmic: Deployment, ada: str):
     job = verify(cosmic, ada, "astronaut", frames=live_frames("astronaut")[:1] * 48)
 
-    assert (job["decision"]["outcome"], job["decision"]["reason"]) == ("DENIED", "not_live"), job
+    assert (job["decision"]["outcome"], job["decision"]["reason"]) == ("DENIED", "stream_not_live"), job
 
 
 def test_an_unknown_name_is_denied_like_a_wrong_face(cosmic: Deployment, ada: str):

@@ -69,8 +69,8 @@ def test_labels_move_the_threshold_to_where_this_deployment_needs_it(state):
         record.evidence["gates"]["flat"]["cues"]
         for record in StageRecord.objects.filter(capture__label__truth="bona_fide")
     ]
-    assert not any(before.passes(cues) for cues in values)
-    assert all(after.passes(cues) for cues in values)
+    assert not any(before.llr(cues) >= before.threshold for cues in values)
+    assert all(after.llr(cues) >= after.threshold for cues in values)
     assert gate_card("flat", Places(models_dir=None, state_dir=state)) == after
     figures = after.measured["labelled attempts, subject-disjoint folds"]
     assert (figures["subjects"], figures["apcer"]["print"]["trials"]) == (PEOPLE, 40)
@@ -94,6 +94,15 @@ def test_attacks_of_another_kind_do_not_count(state):
 
 def test_labels_that_contradict_the_gate_do_not_turn_it_around(state):
     label({"": drawn(-4.0, 40, 1), "print": drawn(4.0, 40, 2)})
+
+    with pytest.raises(CommandError, match="no gate was calibrated"):
+        calibrate("flat")
+
+    assert not (state / "gates").exists()
+
+
+def test_one_attack_that_is_labelled_bona_fide_opens_no_gate(state):
+    label({"": [*drawn(3.0, 30, 1), -4.5], "print": drawn(-3.0, 40, 2)})
 
     with pytest.raises(CommandError, match="no gate was calibrated"):
         calibrate("flat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,16 +16,17 @@ from models.liveness.challenges import light
 from tests import acting, media
 from tests.worker.test_cascade import ADA, Known
 from worker.cascade.pipeline import Cascade
-from worker.cascade.types import ChallengeStep, Claim, Gate, Outcome, Policy, Reason, Rule, Sample, Verdict
+from worker.cascade.types import ChallengeStep, Claim, Gate, Modality, Outcome, Policy, Reason, Rule, Sample, Verdict
 from worker.engines.types import Engines
 from worker.wiring import DEFAULT_RULES
 
+ORIGINS = itertools.count()  # turns go to other sides elsewhere
 # As a deployment has it where its operator says nothing.
 POLICY = Policy(gates=DEFAULT_RULES)
 
 
 def steps_of(kind: Kind) -> list[dict]:
-    return STEPS[kind](0.6)
+    return STEPS[kind](0.6, str(next(ORIGINS)))
 
 
 def sample(steps: Sequence[dict], *, voice: np.ndarray | None = None, seed: int = 0) -> Sample:
@@ -120,6 +122,39 @@ def test_a_kind_that_the_worker_does_not_know_is_no_pass(engines: Engines, galle
     verdict = decide(engines, gallery, sample([]), asked)
 
     assert (verdict.outcome, verdict.reason) == (Outcome.DENIED, Reason.INTERNAL)
+
+
+def test_whoever_turned_has_to_be_who_is_compared(engines: Engines, gallery: Known):
+    """The astronaut looks into the camera; it is somebody else who turns the head."""
+    asked = steps_of(Kind.TURN)
+    seconds = asked[-1]["ends"] + 0.2
+    own = acting.acted_frames("astronaut", [], seconds)
+    frames = [
+        other if any(step["starts"] + 0.3 < index / media.FRAME_RATE < step["ends"] for step in asked) else mine
+        for index, (mine, other) in enumerate(zip(own, acting.acted_frames("guest", asked, seconds), strict=True))
+    ]
+    frames += own[:12]
+    given = Sample(frames=tuple(frames), frame_times=tuple(media.times_of(frames)))
+
+    assert decide(engines, gallery, given, asked).outcome is Outcome.DENIED
+
+
+def test_what_comes_long_after_the_challenge_is_not_taken(engines: Engines, gallery: Known):
+    asked = steps_of(Kind.TURN)
+    frames = acting.acted_frames("astronaut", asked, asked[-1]["ends"] + 3.0)
+    given = Sample(frames=tuple(frames), frame_times=tuple(media.times_of(frames)))
+
+    assert decide(engines, gallery, given, asked).reason is Reason.TOO_FEW_FRAMES
+
+
+def test_a_voice_that_speaks_after_the_pictures_is_not_heard(engines: Engines, gallery: Known):
+    both = replace(POLICY, required_modalities=frozenset({Modality.FACE, Modality.VOICE}))
+    later = np.concatenate([np.zeros(5 * media.RATE, np.float32), acting.said("astronaut", "90817263")])
+    given = replace(sample([]), voice=later)
+
+    verdict = Cascade(engines).run(given, Claim(ADA), gallery, both, lambda result: None)
+
+    assert verdict.outcome is Outcome.DENIED
 
 
 def test_the_same_capture_again_is_a_replay(engines: Engines, gallery: Known):

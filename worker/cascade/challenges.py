@@ -13,7 +13,7 @@ from models.liveness.challenges.light import LightOutcome, check_light
 from models.liveness.challenges.turn import check_turn, head_yaw
 from models.liveness.cues.blink import eye_aspect_ratio
 from worker.cascade.stage import Context
-from worker.cascade.types import ChallengeStep, Reason
+from worker.cascade.types import ChallengeStep, FaceView, Reason
 from worker.engines.digits import DigitRecogniser
 from worker.engines.reflection import light_series
 from worker.engines.types import SAMPLE_RATE, Mesh
@@ -52,6 +52,14 @@ class ChallengeJudge:
         """
         return [self._checks[step.kind](step, context, times) for step in context.challenge]
 
+    @staticmethod
+    def views_of_steps(context: Context, times: np.ndarray) -> tuple[tuple[FaceView, ...], ...]:
+        """The faces seen within each step's time: whoever did what was asked has to be who is compared."""
+        return tuple(
+            tuple(view for view, at in zip(context.views, times, strict=True) if step.starts <= at <= step.ends)
+            for step in context.challenge
+        )
+
     def _spoken(self, step: ChallengeStep, context: Context, times: np.ndarray) -> StepResult:
         voice = context.sample.voice
         if voice is None:
@@ -72,6 +80,8 @@ class ChallengeJudge:
             "heard": check.heard,
             "score": round(check.score, 3),
             "threshold": round(check.threshold, 3),
+            "first_at": check.first,
+            "last_at": check.last,
         }
         return StepResult(step.kind, None if check.accepted else Reason.DIGITS_NOT_HEARD, found)
 

@@ -27,12 +27,13 @@ from worker.cascade.types import (
     StageResult,
     Verdict,
 )
-from worker.engines.types import Engines, FaceDetector
+from worker.engines.types import SAMPLE_RATE, Engines, FaceDetector
 
 log = logging.getLogger(__name__)
 
 MOST_FRAMES_WITH_SEVERAL = 0.1
 LEAST_FRAMES_WITH_FACE = 0.5
+VOICE_MARGIN = 0.5  # seconds
 
 
 class Cascade:
@@ -68,7 +69,9 @@ class Cascade:
             observe: told each result as it falls; what it raises is raised here.
         """
         started = time.perf_counter()
-        context = Context(sample=sample, claim=claim, gallery=gallery, policy=policy, challenge=challenge)
+        context = Context(
+            sample=within_frames(sample), claim=claim, gallery=gallery, policy=policy, challenge=challenge
+        )
         results: list[StageResult] = []
         for stage in self.stages:
             result = self._run_stage(stage, context, started)
@@ -92,6 +95,17 @@ class Cascade:
         if _since(started) > context.policy.max_seconds * 1000:
             result = StageResult(stage.name, StageOutcome.REFUSED, reason=Reason.TIMED_OUT, evidence=result.evidence)
         return replace(result, milliseconds=round(_since(stage_started), 2))
+
+
+def within_frames(sample: Sample) -> Sample:
+    """The sample with the voice cut to the time that the frames cover: what is said before or after that was said by
+    nobody who was seen."""
+    if sample.voice is None or len(sample.frame_times) < 2:
+        return sample
+    begins = -sample.voice_starts - VOICE_MARGIN
+    ends = sample.frame_times[-1] - sample.frame_times[0] - sample.voice_starts + VOICE_MARGIN
+    first, last = (max(0, round(seconds * SAMPLE_RATE)) for seconds in (begins, ends))
+    return replace(sample, voice=sample.voice[first:last], voice_starts=sample.voice_starts + first / SAMPLE_RATE)
 
 
 def find_faces(detector: FaceDetector, sample: Sample, policy: Policy, started: float) -> tuple[FaceView, ...]:

@@ -22,6 +22,7 @@ class Context:
     views: tuple[FaceView, ...] = ()  # pipeline, before the first stage: the faces found
     meshes: tuple[Mesh | None, ...] = ()  # liveness: one for each view
     speech: list[tuple[float, float]] | None = None  # liveness: spans in seconds of the recording, where there is one
+    acted: tuple[tuple[FaceView, ...], ...] = ()  # liveness: for each step of the challenge, frames within its time
     blinking: FaceView | None = None  # liveness: the frame in which the eyes are most closed
     probes: dict[Modality, Vector] = field(default_factory=dict)  # embedding
     qualities: dict[Modality, float] = field(default_factory=dict)  # embedding: in [0, 1]

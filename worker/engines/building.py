@@ -26,6 +26,7 @@ from worker.engines.voice_spoof import VoiceSpoofGate
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+MINIFASNET = ("minifasnet_v2", "minifasnet_v1se")
 DIGITS = HERE / "weights" / "digits"
 # A gate's card, and the one that is used where these networks are at hand.
 CARDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -46,7 +47,7 @@ def gate_card(gate: str, places: Places) -> GateCard:
         WrongHash: a network's file is not what the manifest says.
     """
     plain, sharpened, networks = CARDS[gate]
-    return load_gate(sharpened if all(_is_here(name, places) for name in networks) else plain, places)
+    return load_gate(sharpened if _all_here(networks, places) else plain, places)
 
 
 def build_gates(places: Places, options: SessionOptions) -> GateEngines:
@@ -57,7 +58,7 @@ def build_gates(places: Places, options: SessionOptions) -> GateEngines:
     """
     return GateEngines(
         picture=_at_hand(lambda: PictureGate(gate_card("picture", places), None)),
-        minifasnet=_at_hand(lambda: _minifasnet_gate(places, options)),
+        minifasnet=_at_hand(lambda: _minifasnet_gate(places, options)) if _all_here(MINIFASNET, places) else None,
         flat=_at_hand(lambda: FlatnessGate(gate_card("flat", places))),
         lips=_at_hand(lambda: _lips(places, options)),
         forgery=_at_hand(
@@ -72,7 +73,7 @@ def _at_hand(build: Callable[[], T]) -> T | None:
     try:
         return build()
     except ModelMissing as error:
-        log.info("a gate is left out: %s", error)
+        log.warning("a gate is left out: %s", error)
         return None
 
 
@@ -105,9 +106,10 @@ def minifasnet(places: Places) -> tuple[Path, Path]:
     return first, exported("minifasnet_v1se", places, _minifasnet, example)
 
 
-def _is_here(name: str, places: Places) -> bool:
+def _all_here(names: tuple[str, ...], places: Places) -> bool:
     try:
-        locate(name, places)
+        for name in names:
+            locate(name, places)
     except ModelMissing:
         return False
     return True

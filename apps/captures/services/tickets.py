@@ -23,16 +23,18 @@ class IssuedTicket:
     challenge: Challenge
 
 
-def issue_ticket(*, purpose: str, bound_to: str, voice: bool = False, cannot: Collection[str] = ()) -> IssuedTicket:
+def issue_ticket(
+    *, purpose: str, bound_to: str, origin: str = "", voice: bool = False, cannot: Collection[str] = ()
+) -> IssuedTicket:
     """A nonce for one capture, good for a short time and for whoever asked for it, and what to do in front of the camera.
 
     Arguments:
-        voice, cannot: see ``draw_challenge``.
+        origin, voice, cannot: see ``draw_challenge``.
 
     Raises:
         CosmicError: ``challenge_impossible`` (409).
     """
-    challenge = draw_challenge(purpose=purpose, voice=voice, cannot=cannot)
+    challenge = draw_challenge(purpose=purpose, origin=origin or bound_to, voice=voice, cannot=cannot)
     nonce = secrets.token_urlsafe(24)
     expires_at = timezone.now() + timedelta(seconds=_life(challenge))
     CaptureTicket.objects.create(

@@ -31,6 +31,7 @@ COUNTED = {
     ErrorCode.BLINKS_NOT_SEEN,
     ErrorCode.TURN_NOT_SEEN,
     ErrorCode.LIGHT_NOT_SEEN,
+    ErrorCode.LIGHT_UNCLEAR,
     ErrorCode.DIGITS_NOT_HEARD,
     ErrorCode.LIPS_NOT_SPEAKING,
     ErrorCode.STREAM_NOT_LIVE,
@@ -44,7 +45,7 @@ COUNTED = {
 @dataclass(frozen=True, slots=True)
 class VerdictData:
     """What the cascade says, in the web side's own type. ``candidates`` are (person id, posterior), best first;
-    ``trace`` is what is kept of a capture that was recognised, to know it again."""
+    ``trace`` is what is kept of a capture that let somebody in, to know it again."""
 
     outcome: str
     reason: str = ""
@@ -66,8 +67,6 @@ def record_decision(*, capture: Capture, verdict: VerdictData) -> Decision | Non
         if capture.status in (Capture.Status.DONE, Capture.Status.FAILED, Capture.Status.AWAITING_ANSWER):
             return Decision.objects.filter(capture=capture).first()
         person = _person_who_may(verdict.person_id)
-        if verdict.trace and person is not None:
-            keep_trace(person=person, content=verdict.trace)
         question = any_question(person) if person and verdict.borderline else None
         if person is not None and question is not None and verdict.posterior is not None:
             CognitiveChallenge.objects.create(
@@ -123,6 +122,8 @@ def write_decision(capture: Capture, verdict: VerdictData, person: Person | None
             needs_second_factor=outcome == Outcome.REQUIRE_2FA,
             expires_at=timezone.now() + GRANT_LIFE,
         )
+    if verdict.trace and person is not None and outcome != Outcome.DENIED:
+        keep_trace(person=person, content=verdict.trace)
     subject = person or capture.claimed
     record_event(
         action="capture.decided",
@@ -145,6 +146,9 @@ def _count(capture: Capture, keys: set[str], outcome: str, reason: str) -> None:
             limits.note_failure(key)
         elif outcome == Outcome.GRANTED and not (capture.one_to_many and key == capture.account_key):
             limits.note_success(key)
+    if capture.ticket and capture.ticket.challenge and (outcome != Outcome.DENIED or reason in COUNTED):
+        for origin in (capture.bound_to, limits.address_key(capture.address or "0.0.0.0")):  # noqa: S104
+            limits.challenge_answered(origin)
 
 
 def _person_who_may(person_id: int | None) -> Person | None:

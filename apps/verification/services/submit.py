@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+import hashlib
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
 
 from apps import dispatch
 from apps.audit.services.record import record_event
@@ -11,6 +14,7 @@ from apps.captures.services.tickets import redeem_ticket
 from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Person
+from apps.identities.vault import keyed_digest
 from apps.verification.models import Capture
 
 
@@ -30,13 +34,14 @@ def submit_capture(
     A name that nobody has is taken in like any other, and refused by the cascade for want of a reference.
 
     Raises:
-        CosmicError: the nonce's codes; ``invalid_request`` for a challenged capture without times;
-            ``broker_unavailable`` (503) after the capture was stored, which is then taken up as soon as the broker is
-            back.
+        CosmicError: the nonce's codes; ``invalid_request`` for a challenged capture without times; ``replayed`` (409) for
+            pictures that were sent before, byte for byte; ``broker_unavailable`` (503) after the capture was stored,
+            which is then taken up as soon as the broker is back.
     """
     claimed = None
     if claimed_name is not None:
         claimed = Person.objects.filter(user__username=claimed_name.strip(), status=Person.Status.ACTIVE).first()
+    fingerprint = fingerprint_of(bundle) if settings.ENV.gates.get("replay") != "off" else None
     blob = blobs.store(pack(bundle), purpose="captures")
     try:
         with transaction.atomic():
@@ -52,6 +57,7 @@ def submit_capture(
                 account_key=account_key,
                 address=address,
                 blob=blob,
+                fingerprint=fingerprint,
             )
             record_event(
                 action="capture.submitted",
@@ -61,8 +67,21 @@ def submit_capture(
                 reference=capture.public_id,
                 details={"purpose": purpose, "one_to_many": capture.one_to_many, "frames": len(bundle.frames)},
             )
+    except IntegrityError as error:
+        blobs.erase(blob)
+        raise CosmicError(ErrorCode.REPLAYED, status=409) from error
     except Exception:
         blobs.erase(blob)
         raise
     dispatch.send_on_commit(dispatch.RUN_CASCADE, str(capture.public_id))
     return capture
+
+
+def fingerprint_of(bundle: Bundle) -> str | None:
+    """Of all pictures together; None where there are none. A camera never gives the same ones twice."""
+    if not bundle.frames:
+        return None
+    together = hashlib.sha256()
+    for frame in bundle.frames:
+        together.update(hashlib.sha256(frame).digest())
+    return keyed_digest(together.digest(), purpose="captures")

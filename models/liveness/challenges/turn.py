@@ -45,6 +45,7 @@ OTHER_WAY = 12.0  # degrees to the wrong side before the right one
 FRAMES_HELD = 2  # in a row beyond TURNED: one alone may be a slip of the mesh
 REST = 0.6  # seconds up to shortly after the start that tell where the head was
 REACTION = 0.2  # seconds in which nobody has turned yet
+LARGEST_STEP = 15.0  # degrees from one frame to the next; a head that is suddenly elsewhere belongs to another picture
 LONGEST_GAP = 0.6  # seconds without a face; within one somebody else may have sat down
 
 
@@ -94,7 +95,8 @@ def check_turn(
     starts: float,
     ends: float,
 ) -> TurnCheck:
-    """Whether the head began near frontal, reached TURNED to ``side`` in time, and did not go the other way before.
+    """Whether the head began near frontal, reached TURNED to ``side`` in time and step by step, and did not go the other
+    way before.
 
     Arguments:
         yaws: (n,) degrees of ``head_yaw``, NaN where the face was lost.
@@ -123,7 +125,8 @@ def check_turn(
     if reached is None:
         return TurnCheck(False, largest, None, other_way)
     followed = np.diff([starts, *moments[: reached + 1]]).max() <= LONGEST_GAP
-    done = bool(abs(rest) <= FRONTAL and other_way <= OTHER_WAY and followed)
+    steady = np.abs(np.diff([0.0, *towards[: reached + 1]])).max() <= LARGEST_STEP
+    done = bool(abs(rest) <= FRONTAL and other_way <= OTHER_WAY and followed and steady)
     return TurnCheck(done, largest, float(moments[reached]), other_way)
 
 

@@ -24,7 +24,7 @@ ASSUMED_INTERVAL = 1 / 12  # seconds, where the stamps cannot be read
 MOST_FROZEN = 0.5
 LONGEST_STILL = 1.25  # seconds in which nothing moves, beside noise
 STILL_REACH, STILL_TOLERANCE = 8, 1.25
-MOST_RETURNS = 0.4
+MOST_RETURNS, MOST_RETURNS_TURNING = 0.4, 0.7
 LEAST_RATIO = 0.5  # of a step: nearer than this the same pictures are played again
 LAG = 0.75  # seconds over which somebody alive moves
 LEAST_GROWTH = 1.5
@@ -82,7 +82,7 @@ def read_stream(
         faces: (n, 64, 64) the face in each, grey.
         times: (n,) seconds, as the client stamped them.
         there_and_back: the person was asked to turn the head and come back, which looks like a clip played to and fro;
-            then a run backwards and pictures that come back refuse nobody. A recording does not know the side.
+            then a run backwards refuses nobody, and more pictures may come back.
 
     Raises:
         ValueError: fewer than 12 frames, shapes that do not belong together, or grey levels that are no numbers.
@@ -99,8 +99,9 @@ def read_stream(
     still = longest_still(distances, seconds, min(STILL_REACH, len(times) // 2), STILL_TOLERANCE)
     returns = find_returns(distances, seconds)
     noise = growth(distances, seconds, min(LAG, (seconds[-1] - seconds[0]) / 2))
-    counted = replace(returns, share=0.0, mirror=np.inf) if there_and_back else returns
-    fault = _fault(timing, frozen, still, counted, noise)
+    counted = replace(returns, mirror=np.inf) if there_and_back else returns
+    most = MOST_RETURNS_TURNING if there_and_back else MOST_RETURNS
+    fault = _fault(timing, frozen, still, counted, noise, most)
     return StreamReading(
         fault=fault,
         frozen_share=frozen,
@@ -116,15 +117,17 @@ def read_stream(
     )
 
 
-def _fault(timing: Timing, frozen: float, still: float, returns: Returns, noise: float) -> StreamFault | None:
+def _fault(
+    timing: Timing, frozen: float, still: float, returns: Returns, noise: float, most_returns: float
+) -> StreamFault | None:
     """The first thing that is wrong. Comparisons are turned so that what is no number is wrong."""
     if not timing.possible:
         return StreamFault.TIMING
     if not frozen <= MOST_FROZEN:
         return StreamFault.FROZEN
-    if not noise >= LEAST_GROWTH and not returns.share > MOST_RETURNS:
+    if not noise >= LEAST_GROWTH and not returns.share > most_returns:
         return StreamFault.NOISE
-    if not (returns.share <= MOST_RETURNS and min(returns.ratio, returns.mirror) >= LEAST_RATIO):
+    if not (returns.share <= most_returns and min(returns.ratio, returns.mirror) >= LEAST_RATIO):
         return StreamFault.LOOPED
     if not (still <= LONGEST_STILL and noise >= LEAST_GROWTH):
         return StreamFault.NOISE

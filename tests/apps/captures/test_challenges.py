@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from apps.captures import limits
 from apps.captures.bundle import Bundle
 from apps.captures.challenges import CHALLENGED, Kind, draw_challenge
 from apps.captures.colours import PALETTE, draw_colours
@@ -36,7 +37,7 @@ def policy(settings):
 
 
 def kinds(**asked: object) -> list[str]:
-    values = {"purpose": Purpose.LOGIN, "voice": True, **asked}
+    values = {"purpose": Purpose.LOGIN, "origin": "somewhere", "voice": True, **asked}
     return [str(step["kind"]) for step in draw_challenge(**values).steps]
 
 
@@ -56,6 +57,24 @@ def test_nothing_is_to_be_said_without_a_microphone(policy):
     assert all(kinds(voice=False) != [Kind.DIGITS] for _ in range(60))
 
 
+def test_a_voice_that_policy_requires_cannot_be_left_out(policy):
+    policy(required_modalities=["face", "voice"], challenges=["digits"])
+
+    assert kinds(voice=False) == [Kind.DIGITS]
+
+
+def test_whoever_draws_again_gets_the_same_sides(policy):
+    """So few sides there are that a recording would soon fit; elsewhere they are others."""
+    policy(challenges=["turn"])
+
+    def sides(origin: str) -> tuple[str, ...]:
+        steps = draw_challenge(purpose=Purpose.LOGIN, origin=origin, voice=False).steps
+        return tuple(step["side"] for step in steps)
+
+    assert len({sides("here") for _ in range(20)}) == 1
+    assert len({sides(f"there {number}") for number in range(40)}) == 4
+
+
 def test_what_somebody_cannot_do_is_not_asked(policy):
     assert {kinds(cannot=[Kind.LIGHT, Kind.DIGITS, Kind.BLINK])[0] for _ in range(20)} == {Kind.TURN}
 
@@ -68,7 +87,7 @@ def test_policy_may_leave_no_choice(policy):
 
 def test_somebody_who_can_do_nothing_is_told_and_not_let_through(policy):
     with pytest.raises(CosmicError) as refused:
-        draw_challenge(purpose=Purpose.LOGIN, voice=True, cannot=ALL)
+        draw_challenge(purpose=Purpose.LOGIN, origin="somewhere", voice=True, cannot=ALL)
 
     assert (refused.value.code, refused.value.status) == (ErrorCode.CHALLENGE_IMPOSSIBLE, 409)
 
@@ -77,7 +96,7 @@ def test_several_steps_follow_each_other_without_overlap(policy):
     policy(challenge_count=3)
 
     for _ in range(30):
-        challenge = draw_challenge(purpose=Purpose.VERIFY, voice=True)
+        challenge = draw_challenge(purpose=Purpose.VERIFY, origin="somewhere", voice=True)
 
         assert len({step["kind"] for step in challenge.steps}) == 3
         for step, after in zip(challenge.steps, challenge.steps[1:], strict=False):
@@ -162,3 +181,25 @@ def refused(nonce: str, *, frame_times: list[float] | None = None) -> ErrorCode:
     with pytest.raises(CosmicError) as error:
         submit(nonce, frame_times=frame_times)
     return error.value.code
+
+
+@pytest.mark.django_db
+class TestShopping:
+    """Looking at challenges until one suits a recording at hand."""
+
+    def test_challenges_that_are_left_unanswered_run_out(self, policy, client: Client):
+        answers = [client.post("/login/ticket") for _ in range(limits.MOST_OPEN_CHALLENGES + 1)]
+
+        assert [answer.status_code for answer in answers] == [201] * limits.MOST_OPEN_CHALLENGES + [429]
+        assert int(answers[-1]["Retry-After"]) > 60
+        assert Client().post("/login/ticket").status_code == 429  # another session is the same address
+
+    def test_challenges_that_are_answered_do_not(self, policy, client: Client):
+        for _ in range(limits.MOST_OPEN_CHALLENGES + 5):
+            assert client.post("/login/ticket").status_code == 201
+            limits.challenge_answered(limits.address_key("127.0.0.1"))
+
+    def test_passive_captures_do_not_count(self, policy, client: Client):
+        policy(challenge_count=0)
+
+        assert {client.post("/login/ticket").status_code for _ in range(15)} == {201}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import timedelta
 
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 def send(**changed: object) -> Capture:
     ticket = issue_ticket(purpose=Purpose.LOGIN, bound_to="me")
     values = {
-        "bundle": Bundle(frames=[b"a frame"]),
+        "bundle": Bundle(frames=[os.urandom(16)]),
         "nonce": ticket.nonce,
         "purpose": Purpose.LOGIN,
         "bound_to": "me",
@@ -116,3 +117,14 @@ def sealed_files():
     from django.conf import settings as django_settings
 
     return [path for path in (django_settings.STATE_DIR / "sealed").rglob("*") if path.is_file()]
+
+
+def test_the_same_pictures_are_taken_once_whatever_the_nonce():
+    pictures = Bundle(frames=[b"one", b"two"], frame_times=[0.0, 0.1])
+    send(bundle=pictures)
+
+    with pytest.raises(CosmicError) as refused:
+        send(bundle=replace(pictures, frame_times=[0.0, 0.2], voice=b"another voice"))
+
+    assert (refused.value.code, refused.value.status) == (ErrorCode.REPLAYED, 409)
+    assert Capture.objects.count() == 1

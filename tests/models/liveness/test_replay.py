@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.liveness.replay import SIDE, Trace, compare_traces, fingerprint, trace_of
+from models.liveness.replay import SIDE, Trace, compare_traces, trace_of
 from models.liveness.soundprint import RATE, likeness, soundprint
 
 FRAMES = 48
@@ -153,7 +153,7 @@ def test_bytes_that_are_no_trace_are_an_error(spoil):
 @pytest.mark.parametrize("face", [np.zeros((64, 64), np.float32), np.full((SIDE, SIDE), np.nan, np.float32)])
 def test_no_fingerprint_is_taken_of_what_is_no_face(face: np.ndarray):
     with pytest.raises(ValueError, match="fingerprint"):
-        fingerprint(face)
+        trace([face])
 
 
 def test_a_trace_needs_faces_and_numbers():

@@ -104,8 +104,6 @@ def test_figures_come_with_counts_and_intervals():
 def test_tables_that_do_not_fit_are_refused():
     table = drawn({BONA_FIDE: 30, "print": 30})
 
-    with pytest.raises(ValueError, match="different cues"):
-        table.joined(table.only(["telling"]))
     with pytest.raises(ValueError, match="finite"):
         GateTable(("one",), np.array([[np.nan]]), np.array(["print"]), np.array(["p"]), np.array(["d"]))
     with pytest.raises(ValueError, match="both needed"):

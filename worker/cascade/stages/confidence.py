@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from models.liveness.replay import Trace, compare_traces, trace_of
@@ -10,6 +12,8 @@ from worker.cascade.gates import GateLog
 from worker.cascade.stage import Context
 from worker.cascade.types import Gate, Modality, Reason, Rule, StageOutcome, StageResult
 from worker.engines.types import RuleReading
+
+log = logging.getLogger(__name__)
 
 NAME = "confidence"
 FINGERPRINT_SIZE = 128
@@ -49,6 +53,15 @@ def _replay(context: Context, person_id: int) -> RuleReading:
         context.sample.voice,
     )
     context.trace = trace.to_bytes()
-    reading = compare_traces(trace, [Trace.from_bytes(one) for one in context.gallery.traces(person_id)])
+    reading = compare_traces(trace, list(_readable(context.gallery.traces(person_id))))
     cues = {name: value for name, value in asdict(reading).items() if isinstance(value, float)}
     return RuleReading("replay", "replayed" if reading.replayed else "", cues)
+
+
+def _readable(traces: Sequence[bytes]) -> Iterator[Trace]:
+    """Traces of this version; others say nothing any more, and must not shut a person out."""
+    for packed in traces:
+        try:
+            yield Trace.from_bytes(packed)
+        except ValueError as error:
+            log.warning("a trace was passed over: %s", error)

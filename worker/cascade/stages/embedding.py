@@ -12,6 +12,7 @@ from worker.engines.types import FaceEmbedder, SpeechActivity, Vector, VoiceEmbe
 
 NAME = "embedding"
 FRAMES = 3
+ACTED_FRAMES = 4  # of each step of a challenge
 # Closed eyes change an embedding a little, so this asks for less than a match.
 LEAST_BLINK_LLR = -3.0
 
@@ -59,6 +60,7 @@ class EmbeddingStage:
             raise CaptureUnusable(Reason.NOT_LIVE)
         probe = _mean(vectors)
         blinked = self._agreement_of_blink(context, probe)
+        acted = [self._agreement_of_step(context, step, probe) for step in context.acted]
         context.probes[Modality.FACE] = probe
         context.qualities[Modality.FACE] = float(np.mean([quality.score for quality, _ in chosen]))
         return {
@@ -66,6 +68,7 @@ class EmbeddingStage:
             "frames": [view.frame for _, view in chosen],
             "agreement": round(agreement, 4),
             "blink_agreement": blinked,
+            "challenge_agreement": acted,
             "quality": round(context.qualities[Modality.FACE], 3),
             "measures": chosen[0][0].measures,
         }
@@ -81,6 +84,24 @@ class EmbeddingStage:
             return None
         cosine = float(probe @ self._face.embed(context.sample.frames[view.frame], view.face))
         if self._face.card.calibration.llr(cosine) < LEAST_BLINK_LLR:
+            raise CaptureUnusable(Reason.NOT_LIVE)
+        return round(cosine, 4)
+
+    def _agreement_of_step(self, context: Context, views: tuple[FaceView, ...], probe: Vector) -> float:
+        """Lowest cosine of frames of one step, drawn at random, to the probe: whoever did what was asked has to be who is
+        compared. Turned faces change an embedding too, so this asks for less than a match.
+
+        Raises:
+            CaptureUnusable: it is somebody else, or no face in the step's time is good enough to tell.
+        """
+        frames = context.sample.frames
+        judged = [(face_quality(frames[view.frame], view.face), view) for view in views]
+        clear = [view for quality, view in judged if set(quality.reasons) <= {Reason.FACE_TURNED}]
+        if len(clear) < ACTED_FRAMES:
+            raise CaptureUnusable(_commonest(judged))
+        drawn = [DRAW.choice(stretch) for stretch in stretches(clear, ACTED_FRAMES)]
+        cosine = min(float(probe @ self._face.embed(frames[view.frame], view.face)) for view in drawn)
+        if not self._face.card.calibration.llr(cosine) >= LEAST_BLINK_LLR:
             raise CaptureUnusable(Reason.NOT_LIVE)
         return round(cosine, 4)
 

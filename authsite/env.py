@@ -36,6 +36,9 @@ class Environment:
     state_dir: Path
     master_key: str
     master_key_file: Path
+    audit_key_file: Path
+    audit_webhook_url: str
+    audit_webhook_secret: str
     models_dir: Path | None
     pack: str
     fusion: str
@@ -92,6 +95,9 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         state_dir=state_dir,
         master_key=env.str("COSMIC_MASTER_KEY", ""),
         master_key_file=env.path("COSMIC_MASTER_KEY_FILE", state_dir / "keys" / "master.key"),
+        audit_key_file=env.path("COSMIC_AUDIT_KEY_FILE", state_dir / "keys" / "audit.key"),
+        audit_webhook_url=env.str("COSMIC_AUDIT_WEBHOOK_URL", "", validate=validate.Regexp(r"^(https?://.+)?$")),
+        audit_webhook_secret=env.str("COSMIC_AUDIT_WEBHOOK_SECRET", ""),
         models_dir=Path(models_dir) if models_dir else None,
         pack=env.str("COSMIC_PACK", "builtin"),
         fusion=env.str("COSMIC_FUSION", "auto", validate=validate.OneOf(FUSIONS)),
@@ -141,6 +147,8 @@ def _check(env: Environment) -> None:
         raise EnvError(
             "COSMIC_CHALLENGE_COUNT must not be larger than the number of COSMIC_CHALLENGES; 0 asks for none"
         )
+    if env.audit_webhook_url and len(env.audit_webhook_secret) < 16:
+        raise EnvError("COSMIC_AUDIT_WEBHOOK_URL needs a COSMIC_AUDIT_WEBHOOK_SECRET of 16 characters at least")
     for proxy in env.trusted_proxies:
         try:
             ipaddress.ip_network(proxy)

@@ -27,7 +27,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         "web": {"ok": True},
         "database": _database(),
         "broker": _broker(),
-        "worker": _worker(),
+        "worker": worker_health(),
     }
     return JsonResponse(parts, status=200 if all(part["ok"] for part in parts.values()) else 503)
 
@@ -49,7 +49,7 @@ def _broker() -> dict[str, Any]:
     return {"ok": True}
 
 
-def _worker() -> dict[str, Any]:
+def worker_health() -> dict[str, Any]:
     """Workers write a sign of life once their models are warm."""
     try:
         keys = cache.keys(WORKER_KEYS)  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -146,9 +147,13 @@ CELERY_TASK_ROUTES = {
     "worker.tasks.describe_preview": {"queue": "previews"},
     "worker.tasks.run_enrolment": {"queue": "enrolments"},
     "worker.tasks.rebuild_gallery": {"queue": "enrolments"},
+    # A receiver that does not answer must not hold up captures.
+    "worker.tasks.forward_audit_trail": {"queue": "enrolments"},
 }
 CELERY_BEAT_SCHEDULE = {
     "take-up-lost-work": {"task": "worker.tasks.take_up_lost_work", "schedule": 10.0},
+    "sign-audit-trail": {"task": "worker.tasks.sign_audit_trail", "schedule": 3600.0},
+    "forward-audit-trail": {"task": "worker.tasks.forward_audit_trail", "schedule": 10.0},
     "erase-expired": {"task": "worker.tasks.erase_expired", "schedule": 300.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
@@ -208,6 +213,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False}
+OPERATOR_TOKEN_LIFE = timedelta(hours=12)
+UNFOLD = {"SITE_TITLE": "COSMIC", "SITE_HEADER": "COSMIC", "DASHBOARD_CALLBACK": "authsite.dashboard.dashboard"}
 
 # --- web --------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

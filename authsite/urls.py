@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from authsite import health
 from authsite.admin_login import admin_login
 from authsite.api_errors import page_not_found
+from authsite.operator_api import Logs, OperatorLogin, Stats
 
 CLOSED = ("password/set/", "password/reset/", "email/", "signup/")
 
@@ -18,6 +19,9 @@ urlpatterns = [
     *(path(f"accounts/{closed}", page_not_found) for closed in CLOSED),
     path("accounts/", include("allauth.urls")),
     path("admin/login/", admin_login),  # before the admin's own form, which knows no second factor and no limits
+    path("admin/login", OperatorLogin.as_view(), name="operator_login"),
+    path("admin/stats", Stats.as_view(), name="operator_stats"),
+    path("admin/logs", Logs.as_view(), name="operator_logs"),
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),

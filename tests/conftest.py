@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
+from apps.audit import triggers
 from apps.identities import gallery
 from authsite import embedded, embedded_redis
 from tests.deployment import Deployment, running
@@ -30,6 +33,15 @@ def redis_server() -> Iterator[None]:
     yield
     process.terminate()
     process.wait()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Tests that commit are cleaned up by deleting everything, which the audit trail's triggers forbid. Tests of the
+    triggers put them back."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for statement in triggers.removing(connection.vendor):
+            cursor.execute(statement)
 
 
 @pytest.fixture(autouse=True)

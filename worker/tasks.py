@@ -11,6 +11,8 @@ from celery import shared_task
 from django.db import OperationalError
 
 from apps import dispatch
+from apps.audit.services.checkpoints import make_checkpoint
+from apps.audit.services.forward import forward_events
 from apps.captures import bundle as bundles
 from apps.enrollment.services import recover as enrolment_recovery
 from apps.enrollment.services.work_off import work_off
@@ -140,6 +142,18 @@ def rebuild_gallery(build_id: int) -> None:
 def take_up_lost_work() -> None:
     recover.take_up_lost_work()
     enrolment_recovery.take_up_lost_work()
+
+
+@shared_task(name="worker.tasks.sign_audit_trail")
+def sign_audit_trail() -> None:
+    make_checkpoint()
+
+
+@shared_task(name="worker.tasks.forward_audit_trail")
+def forward_audit_trail() -> None:
+    """All that waits, batch after batch, until the receiver is content or wants a pause."""
+    while forward_events():
+        pass
 
 
 @shared_task(name="worker.tasks.erase_expired")

@@ -9,11 +9,13 @@ from allauth.account.models import Login
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
-from django.contrib.auth import login
+from django.contrib import messages
+from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.debug import sensitive_post_parameters
@@ -28,10 +30,12 @@ from apps.captures.models import Purpose
 from apps.captures.services.tickets import issue_ticket
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.selectors import sample_counts
+from apps.identities.services.people import erase_person, person_of
 from apps.verification.selectors import capture_of, job_values
 from apps.verification.serializers import WhatIsPossible, ticket_answer
 from apps.verification.services.answers import take_answer
 from apps.verification.services.grants import use_grant
+from apps.verification.services.personal_data import export_zip, stored_about
 from apps.verification.services.submit import submit_capture
 
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]  # recovery codes alone are none
@@ -74,9 +78,36 @@ def account_page(request: HttpRequest) -> HttpResponse:
     context = {
         "person": person,
         "samples": sample_counts(person),
+        "stored": stored_about(person) if person else None,
+        "consent": person.consents.filter(withdrawn_at=None).order_by("-pk").first() if person else None,
         "second_factor": is_mfa_enabled(request.user, FACTORS),
     }
     return render(request, "verification/account.html", context)
+
+
+@require_POST
+@never_cache
+@login_required
+def export_data(request: HttpRequest) -> HttpResponse:
+    """Everything that is stored about the signed-in person, as a ZIP archive."""
+    content = export_zip(person=person_of(request.user), actor_id=request.user.pk)
+    headers = {"Content-Disposition": f'attachment; filename="cosmic-{timezone.now():%Y%m%d}.zip"'}
+    return HttpResponse(content, content_type="application/zip", headers=headers)
+
+
+@require_POST
+@login_required
+def delete_account(request: HttpRequest) -> HttpResponse:
+    """Delete the signed-in person with everything about them, once they have typed their name."""
+    if request.POST.get("confirm", "").strip() != request.user.get_username():
+        messages.error(request, "Nothing was deleted: the name that you typed is not yours.")
+        return redirect("account")
+    if request.user.is_staff:
+        messages.error(request, "An operator's account is deleted by another operator.")
+        return redirect("account")
+    erase_person(person=person_of(request.user), actor_id=request.user.pk)
+    logout(request)
+    return redirect("login")
 
 
 @require_POST

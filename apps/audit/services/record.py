@@ -1,10 +1,15 @@
-"""The one way an event is written. Call it inside the transaction of what it tells of."""
+"""The one way an event is written. Call it inside the transaction of what it tells of, and last in it: from here to
+the end of the transaction nobody else appends."""
 
 from __future__ import annotations
 
-from apps.audit.models import Event
+from django.db import transaction
+
+from apps.audit.chain import link
+from apps.audit.models import ChainHead, Event
 
 
+@transaction.atomic
 def record_event(
     *,
     action: str,
@@ -15,13 +20,30 @@ def record_event(
     reference: object = "",
     details: dict[str, object] | None = None,
 ) -> Event:
-    """Write an audit event. ``details`` carry ids, codes and scores, never biometrics or names."""
-    return Event.objects.create(
+    """Append an audit event. ``details`` carry ids, codes and scores, never biometrics or names.
+
+    Raises:
+        ValueError: ``details`` hold a number that is none.
+    """
+    head = _locked_head()
+    event = Event(
+        sequence=head.sequence + 1,
         action=action,
         actor_id=str(actor_id or ""),
         subject_id=str(subject_id or ""),
         result=result,
-        address=address,
+        address=address or None,
         reference=str(reference or ""),
         details=details or {},
+        previous=head.hash,
     )
+    event.hash = link(event.previous, event)
+    event.save(force_insert=True)
+    ChainHead.objects.filter(pk=head.pk).update(sequence=event.sequence, hash=event.hash)
+    return event
+
+
+def _locked_head() -> ChainHead:
+    """PostgreSQL locks the row; SQLite has one writer at a time, who holds the file from BEGIN on. A head that was taken
+    away begins again at the first event, whose number is taken: then nothing is appended at all."""
+    return ChainHead.objects.select_for_update().get_or_create(pk=1)[0]

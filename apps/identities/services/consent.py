@@ -10,6 +10,7 @@ from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Consent, Person
 from apps.identities.services.templates import touch_gallery
+from apps.identities.signals import forgetting
 
 VERSION = "2026-11"
 WORDING = (
@@ -36,6 +37,7 @@ def withdraw_consent(*, person: Person, actor_id: object) -> None:
     """End the consent and delete every sample and template of the person."""
     with transaction.atomic():
         person.consents.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
+        forgetting.send(Person, person=person)
         names = list(person.samples.values_list("blob", flat=True))
         person.samples.all().delete()  # templates go with their samples
         person.questions.all().delete()

@@ -12,6 +12,7 @@ from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Person
 from apps.identities.services.templates import touch_gallery
+from apps.identities.signals import forgetting
 
 
 def create_person(*, username: str, actor_id: object) -> Person:
@@ -55,9 +56,11 @@ def erase_person(*, person: Person, actor_id: object) -> None:
     """Delete a person with everything biometric; the audit trail keeps the bare id."""
     with transaction.atomic():
         names = list(person.samples.values_list("blob", flat=True))
-        record_event(action="person.erased", actor_id=actor_id, subject_id=person.public_id)
+        forgetting.send(Person, person=person)
+        public_id = person.public_id
         person.user.delete()
         touch_gallery()
+        record_event(action="person.erased", actor_id=actor_id, subject_id=public_id)
         transaction.on_commit(lambda: blobs.erase_all(names))
 
 

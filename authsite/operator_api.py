@@ -1,0 +1,124 @@
+"""The operator's JSON beside the admin: log in, statistics, the audit trail."""
+
+from __future__ import annotations
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.db import transaction
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from knox.models import AuthToken
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.audit.models import Event
+from apps.audit.services.export import as_values
+from apps.audit.services.record import record_event
+from apps.captures import limits
+from apps.captures.addresses import client_address
+from apps.errors import CosmicError, ErrorCode
+from apps.identities.serializers import Text, errors
+from apps.permissions import may
+from authsite.dashboard import statistics
+
+MOST_EVENTS = 500
+
+
+class LoginRequest(serializers.Serializer):
+    username = Text(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    code = Text(
+        max_length=32, required=False, allow_blank=True, help_text="of the authenticator app, or a recovery code"
+    )
+
+
+class LoginAnswer(serializers.Serializer):
+    token = serializers.CharField(help_text="send it as `Authorization: Token ...`")
+    expires_at = serializers.DateTimeField()
+
+
+class OperatorLogin(APIView):
+    """Password, and second factor where the account has one; a token that lives for some hours."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        request=LoginRequest,
+        responses={200: LoginAnswer, **errors(400, 401, 415, 429, 503)},
+        summary="Log in as an operator",
+    )
+    def post(self, request: Request) -> Response:
+        limits.check_address(request)
+        body = LoginRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        name, address = body.validated_data["username"], client_address(request)
+        key = limits.account_key(name)
+        limits.check_account(key)
+        user = authenticate(request, username=name, password=body.validated_data["password"])
+        if user is None or not user.is_staff or not second_factor_holds(user, body.validated_data.get("code", "")):
+            limits.note_failure(key)
+            record_event(action="operator.login", result="refused", address=address)
+            raise CosmicError(ErrorCode.NOT_AUTHENTICATED, status=401)
+        limits.note_success(key)
+        instance, token = AuthToken.objects.create(user, expiry=settings.OPERATOR_TOKEN_LIFE)
+        record_event(action="operator.login", actor_id=user.pk, result="token", address=address)
+        return Response(LoginAnswer({"token": token, "expires_at": instance.expiry}).data)
+
+
+class Stats(APIView):
+    permission_classes = (may("verification.view_capture"),)
+
+    @extend_schema(responses={200: serializers.DictField(), **errors(401, 403)}, summary="What the dashboard shows")
+    def get(self, request: Request) -> Response:
+        return Response(statistics())
+
+
+class Logs(APIView):
+    permission_classes = (may("audit.view_event"),)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("before", int, description="only events with a smaller number, for the next page"),
+            OpenApiParameter("limit", int, description=f"at most {MOST_EVENTS}"),
+            OpenApiParameter("action", str, description="only actions that begin so"),
+        ],
+        responses={200: serializers.DictField(), **errors(400, 401, 403)},
+        summary="The audit trail, newest first",
+    )
+    def get(self, request: Request) -> Response:
+        before, limit = _number(request, "before", None), _number(request, "limit", 100)
+        events = Event.objects.filter(action__startswith=request.query_params.get("action", "")[:64])
+        if before is not None:
+            events = events.filter(sequence__lt=before)
+        found = list(events.order_by("-sequence")[: min(limit or 1, MOST_EVENTS)])
+        return Response(
+            {"events": [as_values(event) for event in found], "next": found[-1].sequence if found else None}
+        )
+
+
+def second_factor_holds(user, code: str) -> bool:
+    """True for an account that has none; otherwise a code of the app, or a recovery code, which is used up."""
+    if not is_mfa_enabled(user):
+        return True
+    factors = Authenticator.objects.filter(user=user)
+    for factor in factors.filter(type=Authenticator.Type.TOTP):
+        if TOTP(factor).validate_code(code):
+            return True
+    with transaction.atomic():  # a recovery code is locked while it is used up
+        return any(RecoveryCodes(f).validate_code(code) for f in factors.filter(type=Authenticator.Type.RECOVERY_CODES))
+
+
+def _number(request: Request, name: str, default: int | None) -> int | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isdecimal() or len(text) > 18:
+        raise CosmicError(ErrorCode.INVALID_REQUEST, fields={name: ["A whole number."]})
+    return int(text)

@@ -1,0 +1,175 @@
+"""The operator's dashboard, as a page and as JSON, and the way in for programs."""
+
+from __future__ import annotations
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from apps.audit.models import Event
+from apps.verification.models import Capture, Decision, StageRecord
+from tests.factories import ModelVersionFactory, PersonFactory, UserFactory, direction, enrolled
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+PASSWORD = "correct horse battery staple 9"
+SECRET = "JBSWY3DPEHPK3PXP"
+
+
+@pytest.fixture
+def attempts() -> None:
+    person = enrolled(ModelVersionFactory(), [direction(1)])
+    for outcome, stage, reason in (
+        ("GRANTED", "", ""),
+        ("DENIED", "liveness", "not_live"),
+        ("DENIED", "liveness", "no_blink"),
+        ("DENIED", "confidence", "no_match"),
+    ):
+        capture = Capture.objects.create(purpose="login", claimed=person, bound_to="x", status=Capture.Status.DONE)
+        Decision.objects.create(capture=capture, outcome=outcome, reason=reason)
+        if stage:
+            StageRecord.objects.create(
+                capture=capture, position=0, name=stage, outcome="refused", reason=reason, milliseconds=1
+            )
+
+
+@pytest.fixture
+def operator():
+    user = UserFactory(username="officer", is_staff=True, is_superuser=True)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def login(client: Client, **values: str):
+    return client.post("/admin/login", values, content_type="application/json")
+
+
+def token(client: Client, **values: str) -> dict[str, str]:
+    answer = login(client, username="officer", password=PASSWORD, **values)
+    assert answer.status_code == 200, answer.content
+    return {"HTTP_AUTHORIZATION": f"Token {answer.json()['token']}"}
+
+
+def code() -> str:
+    return format_hotp_value(hotp_value(SECRET, next(iter(yield_hotp_counters_from_time()))))
+
+
+def test_the_page_shows_what_happened(client: Client, operator, attempts):
+    client.force_login(operator)
+
+    page = client.get("/admin/").content.decode()
+
+    for shown in (
+        "Attempts of the last 14 days",
+        "none ready",
+        "not_live",
+        "liveness",
+        "dlib_resnet",
+        "3 were refused",
+    ):
+        assert shown in page
+
+
+def test_statistics_are_counted(client: Client, operator, attempts):
+    values = client.get("/admin/stats", **token(client)).json()
+
+    assert values["attempts"][-1] | {"day": ""} == {"day": "", "GRANTED": 1, "REQUIRE_2FA": 0, "DENIED": 3}
+    assert len(values["attempts"]) == 14
+    assert values["refused_by_stage"][0] == {"name": "liveness", "count": 2}
+    assert {row["reason"] for row in values["refused_by_reason"]} == {"not_live", "no_blink", "no_match"}
+    assert values["non_match_as_seen"] == {"attempts": 4, "denied": 3, "share": 0.75}
+    assert values["gallery"]["templates"] == [{"pack": "builtin", "model": "dlib_resnet", "count": 1}]
+    assert values["queues"]["waiting"] == {"captures": 0, "previews": 0, "enrolments": 0}
+
+
+def test_an_empty_system_has_a_dashboard(client: Client, operator):
+    client.force_login(operator)
+
+    assert client.get("/admin/").status_code == 200
+    assert client.get("/admin/stats").json()["non_match_as_seen"]["share"] is None
+
+
+def test_the_dashboard_asks_few_questions_however_many_attempts(
+    client: Client, operator, attempts, django_assert_max_num_queries
+):
+    client.force_login(operator)
+    person = PersonFactory()
+    for _ in range(30):
+        capture = Capture.objects.create(purpose="login", claimed=person, bound_to="x")
+        Decision.objects.create(capture=capture, outcome="DENIED", reason="no_match")
+
+    with django_assert_max_num_queries(18):
+        client.get("/admin/")
+
+
+def test_logs_are_paged_newest_first(client: Client, operator):
+    header = token(client)
+    for _ in range(5):
+        token(client)
+
+    first = client.get("/admin/logs?limit=4&action=operator.", **header).json()
+    second = client.get(f"/admin/logs?limit=4&before={first['next']}", **header).json()
+
+    numbers = [event["sequence"] for event in first["events"] + second["events"]]
+    assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) == 6
+    assert second["next"] == 1
+
+
+@pytest.mark.parametrize("wrong", ["limit=-1", "before=x", "limit=1e9"])
+def test_pages_that_are_none_are_refused(client: Client, operator, wrong: str):
+    assert client.get(f"/admin/logs?{wrong}", **token(client)).json()["error"]["code"] == "invalid_request"
+
+
+def test_a_token_runs_out(client: Client, operator):
+    from knox.models import AuthToken
+
+    token(client)
+
+    instance = AuthToken.objects.get()
+    assert 11 < (instance.expiry - instance.created).total_seconds() / 3600 <= 12.1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"password": "wrong"}, {"username": "nobody"}, {"password": ""}, {"username": "plain"}],
+    ids=["password", "name", "empty", "no operator"],
+)
+def test_the_wrong_ones_get_one_answer(client: Client, operator, wrong: dict):
+    plain = UserFactory(username="plain")
+    plain.set_password(PASSWORD)
+    plain.save()
+
+    answer = login(client, **({"username": "officer", "password": PASSWORD} | wrong))
+
+    assert answer.status_code in {400, 401}
+    assert "token" not in answer.json()
+
+
+def test_an_account_with_a_second_factor_needs_it(client: Client, operator):
+    TOTP.activate(operator, SECRET)
+
+    assert login(client, username="officer", password=PASSWORD).status_code == 401
+    assert login(client, username="officer", password=PASSWORD, code="000000").status_code == 401
+    used = code()
+    assert token(client, code=used)
+    assert login(client, username="officer", password=PASSWORD, code=used).status_code == 401  # once only
+
+
+def test_guessing_is_slowed_down(client: Client, operator):
+    answers = [login(client, username="officer", password=f"guess {number}").status_code for number in range(7)]
+
+    assert answers[-1] == 429
+    assert login(client, username="officer", password=PASSWORD).status_code == 429
+    assert Event.objects.filter(action="operator.login", result="refused").count() == answers.count(401)
+
+
+@pytest.mark.parametrize("address", ["/admin/stats", "/admin/logs"])
+def test_those_who_may_not_see_get_nothing(client: Client, address: str):
+    assert client.get(address).status_code in {401, 403}
+    viewer = UserFactory(is_staff=True)
+    client.force_login(viewer)
+    assert client.get(address).status_code == 403
+    viewer.user_permissions.set(Permission.objects.filter(codename__in=["view_capture", "view_event"]))
+    client.force_login(viewer)
+    assert client.get(address).status_code == 200

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from models.errors import ModelMissing
+from models.liveness.challenges.light import check_light, draw_colours
+from models.liveness.challenges.turn import check_turn, head_yaw
+from models.liveness.replay import compare_traces, trace_of
+from models.liveness.stream import read_stream
 from tests import acting, media
 from tests.bench.numbers import milliseconds, spread, table
 from tests.captures import SENTENCES
 from tests.people import VOICES, portrait
 from worker import wiring
+from worker.cascade.crops import grey_crop, thumbnail
 from worker.cascade.embed import embed_sample
 from worker.cascade.pipeline import Cascade
 from worker.cascade.quality import face_quality
 from worker.cascade.types import Claim, Gate, Modality, Policy, Rule, Sample
+from worker.engines.reflection import light_series
 from worker.engines.types import Engines
 
 PACKS = ("builtin", "edgeface")
@@ -38,6 +46,11 @@ def report(folder: Path) -> None:
             f"One frame, face part of the cascade, pack {pack} (ms)",
             ["part", "median", "p95"],
             [[name, spread(milliseconds(act, times=ROUNDS))] for name, act in parts(engines).items()],
+        )
+        table(
+            f"The gates on one capture of {media.SECONDS:.0f} s with voice, pack {pack} (ms)",
+            ["gate", "median", "p95"],
+            [[name, spread(milliseconds(act, times=ROUNDS // 4))] for name, act in gates(engines).items()],
         )
         table(
             f"One login capture through the cascade, pack {pack}, warm (ms)",
@@ -79,6 +92,50 @@ def parts(engines: Engines) -> dict[str, Callable[[], object]]:
     }
 
 
+def gates(engines: Engines) -> dict[str, Callable[[], object]]:
+    """What each gate takes; faces and meshes, which several need, are a line of their own."""
+    voice, pitch = VOICES["astronaut"]
+    sound = media.spoken(SENTENCES[0], voice=voice, pitch=pitch)[: 4 * media.RATE]
+    frames = acting.acted_frames("astronaut", [], media.SECONDS, voice=sound)
+    times = np.array(media.times_of(frames))
+    faces = [engines.detector.detect(frame)[0] for frame in frames]
+    meshes = [engines.landmarks.mesh(frame, face) for frame, face in zip(frames, faces, strict=True)]
+    speech, three = engines.speech.segments(sound), [(frames[index], faces[index]) for index in (5, 20, 35)]
+    four = [(frames[index], faces[index], meshes[index]) for index in (5, 15, 30, 40)]
+    grey = [grey_crop(frame, face, sides=1.0, size=128) for frame, face in zip(frames, faces, strict=True)]
+    small = np.stack([grey_crop(frame, face, sides=1.0, size=64) for frame, face in zip(frames, faces, strict=True)])
+    scenes = np.stack([thumbnail(frame, 96) for frame in frames])
+    trace = trace_of(grey, None, None, sound)
+    colours = draw_colours(random.Random(0), 3.5)
+    made = engines.gates
+
+    def light() -> object:
+        return check_light(*light_series(frames, meshes), times, colours, ends=3.5)
+
+    acts: dict[str, Callable[[], object]] = {
+        "faces and meshes of 48 frames": lambda: [
+            engines.landmarks.mesh(frame, engines.detector.detect(frame)[0]) for frame in frames
+        ],
+        "stream": lambda: read_stream(scenes, small, times),
+        "replay: trace, and against 50 earlier ones": lambda: (
+            trace_of(grey, None, None, sound),
+            compare_traces(trace, [trace] * 50),
+        ),
+        "challenge: coloured light": light,
+        "challenge: turn": lambda: check_turn(np.array([head_yaw(mesh) for mesh in meshes]), times, "left", 0.6, 3.5),
+    }
+    optional = {
+        "picture (3 frames)": made.picture and partial(made.picture.judge, three),
+        "minifasnet (3 frames)": made.minifasnet and partial(made.minifasnet.judge, three),
+        "flat": made.flat and partial(made.flat.judge, meshes, times),
+        "lips": made.lips and partial(made.lips.judge, frames, faces, meshes, times, sound, speech),
+        "forgery (4 frames)": made.forgery and partial(made.forgery.judge, four),
+        "voice_spoof": made.voice_spoof and partial(made.voice_spoof.judge, sound),
+        "challenge: digits": made.digits and partial(made.digits.check, sound, "4071"),
+    }
+    return acts | {name: act for name, act in optional.items() if act is not None}
+
+
 def captures(engines: Engines) -> Iterator[list[object]]:
     still = portrait("astronaut")
     voice, pitch = VOICES["astronaut"]
@@ -90,7 +147,7 @@ def captures(engines: Engines) -> Iterator[list[object]]:
             "voice": embed_sample(Modality.VOICE, media.wav(speech), engines).vector,
         }
     )
-    login = Policy(gates={Gate.VOICE_SPOOF: Rule.ADVISE})  # the voice is espeak-ng's
+    login = Policy(gates=wiring.DEFAULT_RULES)
     stills = Policy(liveness_required=False, gates=dict.fromkeys(Gate, Rule.ADVISE))
     for name, sample, policy in (
         ("48 frames", Sample(tuple(live), tuple(media.times_of(live))), login),

@@ -58,9 +58,10 @@ def browser() -> Iterator:
 
 @contextmanager
 def login_page(
-    browser, deployment: Deployment, act: Callable[[list, float], None], **context: object
+    browser, deployment: Deployment, act: Callable[[Page, list, float, int], None], **context: object
 ) -> Iterator[Page]:
-    """The login page before a virtual camera; ``act(page, steps, seconds)`` answers the challenge before the page sees it."""
+    """The login page before a virtual camera; ``act(page, steps, seconds, seed)`` answers the challenge before it is shown."""
+    seed = next(SEEDS)
     page = browser.new_context(base_url=deployment.base, **context).new_page()
     page.set_default_timeout(PATIENCE)
     page.add_init_script(path=str(CAMERA))
@@ -71,12 +72,12 @@ def login_page(
     def answer(route: Route) -> None:
         ticket = route.fetch()
         values = ticket.json()
-        act(page, values["challenge"], values["seconds"])
+        act(page, values["challenge"], values["seconds"], seed)
         route.fulfill(response=ticket)
 
     page.route("**/login/ticket", answer)
     page.goto("/login/")
-    show(page, "rest", acting.acted_frames("astronaut", [], 2.0))
+    show(page, "rest", acting.acted_frames("astronaut", [], 2.0, seed=seed))
     try:
         yield page
         assert not faults, faults
@@ -96,7 +97,7 @@ def show(page: Page, how: str, frames: list[media.Picture], sound: np.ndarray | 
     )
 
 
-def obey(page: Page, steps: list, seconds: float) -> None:
+def obey(page: Page, steps: list, seconds: float, seed: int) -> None:
     """What an honest person does."""
     voice = None
     for step in steps:
@@ -104,12 +105,12 @@ def obey(page: Page, steps: list, seconds: float) -> None:
             spoken = acting.said("astronaut", step["digits"])
             silence = np.zeros(max(0, round(step["starts"] * media.RATE)), np.float32)
             voice = np.concatenate([silence, spoken])
-    show(page, "act", acting.acted_frames("astronaut", steps, seconds + 0.5, voice=voice, seed=next(SEEDS)), voice)
+    show(page, "act", acting.acted_frames("astronaut", steps, seconds + 0.5, voice=voice, seed=seed), voice)
 
 
-def idle(page: Page, steps: list, seconds: float) -> None:
+def idle(page: Page, steps: list, seconds: float, seed: int) -> None:
     """Somebody who looks into the camera, blinks once and does nothing that was asked: what a replayed video shows."""
-    show(page, "act", acting.acted_frames("astronaut", [], seconds + 0.5, seed=next(SEEDS)))
+    show(page, "act", acting.acted_frames("astronaut", [], seconds + 0.5, seed=seed))
 
 
 def begin(page: Page, kind: str | None) -> None:

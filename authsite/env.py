@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 MODALITIES = {"face", "voice"}
 CHALLENGES = ["blink", "turn", "light", "digits"]  # apps/captures/challenges.py
 # worker/cascade/types.py, which stays unseen here; what each looks at: docs/gates.md
-GATES = ["stream", "picture", "minifasnet", "flat", "lips", "forgery", "voice_spoof", "replay"]
+GATES = ["stream", "picture", "minifasnet", "vit", "flat", "lips", "forgery", "voice_spoof", "replay"]
 RULES = ["require", "advise", "off"]
 FUSIONS = ["auto", "mimop", "cosmic", "logistic", "llr_sum"]  # the methods of models/fusion.py, which stays unseen here
 

@@ -176,7 +176,9 @@ def warm(engines: Engines) -> None:
 def warm_gates(gates: GateEngines, picture: Image, face: DetectedFace, sound: Waveform) -> None:
     """Noise shows no face and says nothing, which a gate may well refuse to judge: it has run, and that is all."""
     runs: list[Callable[[], object]] = [
-        partial(gate.judge, [(picture, face)]) for gate in (gates.picture, gates.minifasnet) if gate is not None
+        partial(gate.judge, [(picture, face)])
+        for gate in (gates.picture, gates.minifasnet, gates.vit)
+        if gate is not None
     ]
     if gates.forgery is not None:
         runs.append(partial(gates.forgery.judge, [(picture, face, None)]))

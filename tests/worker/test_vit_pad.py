@@ -46,15 +46,29 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[VitGate, Path]:
 IMAGE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
 
 
-def test_the_score_is_the_trained_networks_probability_of_the_crop(exported: tuple[VitGate, Path]):
+def test_the_ratio_is_the_trained_networks_word_on_the_crop(exported: tuple[VitGate, Path]):
     model, path = exported
     face = face_at(80, 60, 20)
 
-    found = VitPad(path, SessionOptions()).score(IMAGE, face)
+    found = VitPad(path, SessionOptions()).logit(IMAGE, face)
 
     crop = torch.from_numpy(face_crop(IMAGE, face, sides=1.5, size=SIZE)).permute(2, 0, 1)[None].float()
-    assert found == pytest.approx(float(torch.sigmoid(model(crop)).detach()), abs=1e-4)
-    assert 0 < found < 1
+    assert found == pytest.approx(float(model(crop).detach()), abs=1e-4)
+
+
+@pytest.mark.parametrize(("threshold", "passes"), [(-1e3, True), (1e3, False)])
+def test_the_gate_takes_the_median_and_refuses_below_the_files_threshold(tmp_path: Path, threshold: float, passes: bool):
+    path = tmp_path / "vit_pad.onnx"
+    export(network(), path, threshold=threshold, sides=1.5)
+    gate = VitPad(path, SessionOptions())
+    frames = [(IMAGE, face_at(x, 60, 20)) for x in (60, 80, 100)]
+
+    reading = gate.judge(frames)
+
+    assert reading.passed is passes
+    assert reading.llr == pytest.approx(float(np.median([gate.logit(*frame) for frame in frames])))
+    with pytest.raises(ValueError, match="no frames"):
+        gate.judge([])
 
 
 def test_a_network_that_says_nothing_does_not_pass(tmp_path: Path):
@@ -67,7 +81,7 @@ def test_a_network_that_says_nothing_does_not_pass(tmp_path: Path):
     onnx.save(graph, tmp_path / "vit.onnx")
 
     with pytest.raises(ValueError, match="no number"):
-        VitPad(tmp_path / "vit.onnx", SessionOptions()).score(IMAGE, face_at(80, 60, 20))
+        VitPad(tmp_path / "vit.onnx", SessionOptions()).logit(IMAGE, face_at(80, 60, 20))
 
 
 def test_another_network_is_refused_when_it_is_loaded(tmp_path: Path, exported: tuple[VitGate, Path]):
@@ -118,7 +132,7 @@ def test_a_face_larger_than_the_picture_takes_all_that_is_there():
 )
 def test_what_cannot_be_cropped_is_refused(exported: tuple[VitGate, Path], image: np.ndarray, face: DetectedFace):
     with pytest.raises(ValueError):
-        VitPad(exported[1], SessionOptions()).score(image, face)
+        VitPad(exported[1], SessionOptions()).logit(image, face)
 
 
 def test_the_worker_does_not_load_torch_for_it():

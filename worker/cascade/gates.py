@@ -13,6 +13,7 @@ REFUSALS = {
     Gate.STREAM: Reason.STREAM_NOT_LIVE,
     Gate.PICTURE: Reason.NOT_LIVE,
     Gate.MINIFASNET: Reason.NOT_LIVE,
+    Gate.VIT: Reason.NOT_LIVE,
     Gate.FLAT: Reason.NOT_LIVE,
     Gate.LIPS: Reason.LIPS_NOT_SPEAKING,
     Gate.FORGERY: Reason.MANIPULATED,

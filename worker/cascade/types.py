@@ -77,6 +77,7 @@ class Gate(StrEnum):
     STREAM = "stream"  # the frames come from a running camera: nothing frozen, looped, timed by a machine
     PICTURE = "picture"  # passive presentation attack detection on single frames, by cues
     MINIFASNET = "minifasnet"  # the same by a published network, where its weights are at hand
+    VIT = "vit"  # the same by a vision transformer that the operator has trained
     FLAT = "flat"  # the head is no plane
     LIPS = "lips"  # the lips that move are those of the voice
     FORGERY = "forgery"  # swapped, blended or made-up faces

@@ -22,11 +22,13 @@ from worker.engines.gates import MiniFasNetPair
 from worker.engines.lips import LipSyncGate, light_asd_network
 from worker.engines.sessions import SessionOptions, exported
 from worker.engines.types import GateEngines
+from worker.engines.vit_pad import VitPad
 from worker.engines.voice_spoof import VoiceSpoofGate
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 MINIFASNET = ("minifasnet_v2", "minifasnet_v1se")
+VIT = "vit_pad.onnx"  # in the operator's own folder of gates; none ships (docs/gates-vit.md)
 DIGITS = HERE / "weights" / "digits"
 # A gate's card, and the one that is used where these networks are at hand.
 CARDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -55,10 +57,12 @@ def build_gates(places: Places, options: SessionOptions) -> GateEngines:
 
     Raises:
         models.errors.WrongHash: a network's file is not what the manifest says.
+        ValueError: the operator's vision transformer is none.
     """
     return GateEngines(
         picture=_at_hand(lambda: PictureGate(gate_card("picture", places), None)),
         minifasnet=_at_hand(lambda: _minifasnet_gate(places, options)) if _all_here(MINIFASNET, places) else None,
+        vit=VitPad(vit, options) if (vit := places.state_dir / "gates" / VIT).is_file() else None,
         flat=_at_hand(lambda: FlatnessGate(gate_card("flat", places))),
         lips=_at_hand(lambda: _lips(places, options)),
         forgery=_at_hand(

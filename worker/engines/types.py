@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from worker.engines.forgery import FaceForgeryGate
     from worker.engines.fusion import FusionEngine
     from worker.engines.lips import LipSyncGate
+    from worker.engines.vit_pad import VitPad
     from worker.engines.voice_spoof import VoiceSpoofGate
 
 Image = NDArray[np.uint8]  # (height, width, 3), RGB
@@ -181,6 +182,7 @@ class GateEngines:
 
     picture: PictureGate | None = None
     minifasnet: PictureGate | None = None
+    vit: VitPad | None = None
     flat: FlatnessGate | None = None
     lips: LipSyncGate | None = None
     forgery: FaceForgeryGate | None = None

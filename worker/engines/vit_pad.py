@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,13 @@ import numpy as np
 from models.liveness.dino_crops import SIDES, resized
 from worker.engines.sessions import SessionOptions, open_session
 from worker.engines.squares import square_around
-from worker.engines.types import DetectedFace, Image
+from worker.engines.types import DetectedFace, GateReading, Image
 
 KIND = "cosmic-vit-pad"
 
 
 class VitPad:
-    """Implements ``LivenessNetwork``."""
+    """A gate of its own; the threshold stands in the file."""
 
     name = "vit_dino"
 
@@ -28,9 +29,21 @@ class VitPad:
         if notes.get("kind") != KIND:
             raise ValueError(f"{path} is no face gate's vision transformer; export one by models.liveness.export_vit")
         self._size, self._sides = int(notes["size"]), float(notes["sides"])
+        self.threshold = float(notes["threshold"])
 
-    def score(self, image: Image, face: DetectedFace) -> float:
-        """Probability in [0, 1] that the face is bona fide.
+    def judge(self, frames: Sequence[tuple[Image, DetectedFace]]) -> GateReading:
+        """The gate on a few frames of a capture: the median of their ratios.
+
+        Raises:
+            ValueError: there are no frames, or as ``logit``.
+        """
+        if not frames:
+            raise ValueError("no frames to judge")
+        logits = [self.logit(image, face) for image, face in frames]
+        return GateReading(self.name, float(np.median(logits)), self.threshold, {"logit": float(np.median(logits))})
+
+    def logit(self, image: Image, face: DetectedFace) -> float:
+        """Natural-log likelihood ratio that the face is bona fide.
 
         Raises:
             ValueError: there is no face to crop, or the network gives no number: neither may pass.
@@ -40,7 +53,7 @@ class VitPad:
         logit = float(self._session.run(["logit"], {"input": pixels})[0][0])
         if not np.isfinite(logit):
             raise ValueError("the vision transformer gave no number for this face")
-        return float(np.exp(-np.logaddexp(0.0, -logit)))
+        return logit
 
 
 def face_crop(image: Image, face: DetectedFace, *, sides: float = SIDES, size: int) -> Image:

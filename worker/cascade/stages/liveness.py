@@ -7,6 +7,7 @@ reflects from a photograph too, and a photograph that is held still is neither f
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
@@ -82,13 +83,14 @@ class LivenessStage:
         return blinks.count
 
     def _ask_about_pictures(self, log: GateLog, context: Context, times: np.ndarray) -> None:
-        picture, minifasnet, flat = self._gates.picture, self._gates.minifasnet, self._gates.flat
+        picture, flat = self._gates.picture, self._gates.flat
         frames = context.sample.frames
         drawn = [(frames[view.frame], view.face) for view in one_of_each_stretch(context.views, PICTURES)]
         log.ask(Gate.PICTURE, None if picture is None else lambda: picture.judge(drawn))
-        # It only sharpens: an installation without its weights is a whole one, unless its operator names the gate.
-        if minifasnet is not None or Gate.MINIFASNET in context.policy.gates:
-            log.ask(Gate.MINIFASNET, None if minifasnet is None else lambda: minifasnet.judge(drawn))
+        # These only sharpen: an installation without their weights is a whole one, unless its operator names the gate.
+        for gate, network in ((Gate.MINIFASNET, self._gates.minifasnet), (Gate.VIT, self._gates.vit)):
+            if network is not None or gate in context.policy.gates:
+                log.ask(gate, None if network is None else partial(network.judge, drawn))
         log.ask(Gate.FLAT, None if flat is None else lambda: flat.judge(context.meshes, times))
 
     def _ask_about_lips(self, log: GateLog, context: Context, times: np.ndarray) -> bool | None:

@@ -33,6 +33,8 @@ class Command(BaseCommand):
             return
         try:
             entries = [registry.models()[name] for name in registry.pack(pack).models]
+            if not entries:
+                raise CommandError(f"there is nothing to fetch for {pack}: {registry.pack(pack).description}")
             missing = [entry for entry in entries if not at_hand(entry, places)]
             for entry in entries:
                 if entry not in missing:

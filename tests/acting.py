@@ -20,8 +20,9 @@ BLINK_SECONDS = 0.42
 TURN_DEGREES = 34.0  # of the rendering; the mesh sees about two thirds of it
 # Degrees off the middle at which somebody sits, another in each capture: two captures made from one still in the same
 # position are the same capture to whoever looks for replays.
-RESTS = (-6.0, 0.0, 6.0, -3.0, 3.0)
-SWAY = 1.2  # degrees: so still that nobody can tell whether the head is a plane
+RESTS = (-3.0, 3.0, 9.0, -9.0)
+# Degrees, and the share of the usual nodding: so still that nobody can tell whether the head is a plane.
+SWAY, NOD = 0.9, 0.5
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -42,6 +43,7 @@ def acted_frames(
         seconds=seconds,
         rate=rate,
         yaw=_yaw(steps, seed),
+        nod=NOD,
         closed=lambda time: max((_lid(time - moment) for moment in blinks), default=0.0),
         mouth=_mouth(voice),
         light=_light(steps),

@@ -30,6 +30,7 @@ pytestmark = [
 ]
 CAMERA = Path(__file__).with_name("virtual_camera.js")
 SEEDS = itertools.count(1)  # nobody sits in the same place twice
+TRIES = 4
 KINDS = ("blink", "turn", "light", "digits")
 
 
@@ -127,13 +128,27 @@ def begin(page: Page, kind: str | None) -> None:
     page.get_by_role("button", name="Log in", exact=True).click()
 
 
+def let_in(page: Page) -> bool:
+    """True on the account page; False once the login page says no."""
+    refused = page.get_by_role("alert").filter(has_text=re.compile("We did|could not|Lips|looks like"))
+    account = page.get_by_role("heading", name="ada")
+    expect(account.or_(refused)).to_be_visible(timeout=PATIENCE)
+    return account.is_visible()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_whoever_does_what_is_asked_is_let_in(browser, challenging: Deployment, kind: str):
+    """Digits may take a few tries: about one honest reading in eight is not heard right (models/weights/digits)."""
     with login_page(browser, challenging, obey, viewport={"width": 1200, "height": 800}) as page:
         begin(page, kind)
         expect(page.locator("[data-panel]")).to_have_attribute("data-kind", kind, timeout=PATIENCE)
         page.screenshot(path=SCREENSHOTS / f"challenge_{kind}.png")
-        page.wait_for_url("**/account/")
+        tries = TRIES if kind == "digits" else 1
+        while not let_in(page):
+            tries -= 1
+            assert tries, page.get_by_role("alert").text_content()
+            page.get_by_role("button", name="Log in", exact=True).click()
+            expect(page.locator("[data-panel]")).to_have_attribute("data-kind", kind, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(

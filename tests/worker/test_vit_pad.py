@@ -57,7 +57,9 @@ def test_the_ratio_is_the_trained_networks_word_on_the_crop(exported: tuple[VitG
 
 
 @pytest.mark.parametrize(("threshold", "passes"), [(-1e3, True), (1e3, False)])
-def test_the_gate_takes_the_median_and_refuses_below_the_files_threshold(tmp_path: Path, threshold: float, passes: bool):
+def test_the_gate_takes_the_median_and_refuses_below_the_files_threshold(
+    tmp_path: Path, threshold: float, passes: bool
+):
     path = tmp_path / "vit_pad.onnx"
     export(network(), path, threshold=threshold, sides=1.5)
     gate = VitPad(path, SessionOptions())

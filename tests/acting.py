@@ -21,8 +21,8 @@ TURN_DEGREES = 34.0  # of the rendering; the mesh sees about two thirds of it
 # Degrees off the middle at which somebody sits, another in each capture: two captures made from one still in the same
 # position are the same capture to whoever looks for replays.
 RESTS = (-3.0, 3.0, 9.0, -9.0)
-# Degrees, and the share of the usual nodding: so still that nobody can tell whether the head is a plane.
-SWAY, NOD = 0.9, 0.5
+SWAY, NOD = 0.9, 1.0  # degrees: so still that nobody can tell whether the head is a plane
+NOD_EVERY = 4.8  # seconds
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -34,16 +34,18 @@ def acted_frames(
     rate: float = media.FRAME_RATE,
     voice: NDArray[np.float32] | None = None,
     seed: int = 0,
+    period: float | None = None,
 ) -> list[media.Picture]:
-    """Frames of ``name`` doing all ``steps`` (as a ticket holds them), blinking at least once, speaking ``voice``."""
+    """Frames of ``name`` doing all ``steps`` (as a ticket holds them), blinking at least once, speaking ``voice``.
+    ``period``: seconds after which the head is where it was, for a video that is played again and again."""
     blinks = blink_moments(steps, seconds)
     return person_frames(
         portrait(name),
         mesh_of(name),
         seconds=seconds,
         rate=rate,
-        yaw=_yaw(steps, seed),
-        nod=NOD,
+        yaw=_yaw(steps, seed, period),
+        pitch=lambda time: NOD * float(np.sin(2 * np.pi * time / (period or NOD_EVERY) + seed)),
         closed=lambda time: max((_lid(time - moment) for moment in blinks), default=0.0),
         mouth=_mouth(voice),
         light=_light(steps),
@@ -80,10 +82,11 @@ def _lid(since: float) -> float:
     return float(np.interp(since, (0.0, 0.1, 0.3, BLINK_SECONDS), (0.0, 1.0, 1.0, 0.0), left=0.0, right=0.0))
 
 
-def _yaw(steps: Sequence[Step], seed: int) -> Callable[[float], float]:
+def _yaw(steps: Sequence[Step], seed: int, period: float | None) -> Callable[[float], float]:
     """A small sway; towards the named side and back where that is asked for."""
     draw = np.random.default_rng(seed)
     phase, pace, rest = draw.uniform(0, 2 * np.pi), draw.uniform(0.7, 1.5), RESTS[seed % len(RESTS)]
+    pace = 2 * np.pi / period if period else pace
     turns = [step for step in steps if step["kind"] == "turn"]
 
     def yaw(time: float) -> float:

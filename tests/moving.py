@@ -52,7 +52,7 @@ def person_frames(
     seconds: float,
     rate: float = 12.0,
     yaw: Path | None = None,
-    nod: float = 1.0,
+    pitch: Path | None = None,
     closed: Path = lambda time: 0.0,
     mouth: Path = lambda time: 0.0,
     light: Callable[[float], tuple[float, float, float]] | None = None,
@@ -63,8 +63,7 @@ def person_frames(
 
     Arguments:
         mesh: (478, 3) of the portrait.
-        yaw: degrees by time, positive to the person's own left; a small sway when not said.
-        nod: how much the head sways up and down, in the usual measure.
+        yaw, pitch: degrees by time, positive to the person's own left and up; a small sway when not said.
         closed, mouth: in [0, 1] by time; lids down, mouth open.
         light: sRGB in 0 to 255 of a screen by time.
         ambient: other light on the face, in units of what the white screen gives.
@@ -77,9 +76,9 @@ def person_frames(
     frames = []
     for time in np.arange(round(seconds * rate)) / rate:
         turned = yaw(time) if yaw is not None else SWAY * np.sin(1.9 * time + phase[0])
-        pitch = nod * SWAY_PITCH * np.sin(1.3 * time + phase[1])
+        raised = pitch(time) if pitch is not None else SWAY_PITCH * np.sin(1.3 * time + phase[1])
         frame = lids_down(portrait, eyes, closed(time))
-        frame, face = _bent(frame, points, turned, pitch, mouth(time))
+        frame, face = _bent(frame, points, turned, raised, mouth(time))
         if light is not None:
             frame = lit(frame, cv2.remap(near, *face, cv2.INTER_LINEAR), light(time), ambient)
         frames.append(np.clip(frame + _piece(grain, noise), 0, 255).astype(np.uint8))

@@ -24,6 +24,8 @@ pytestmark = [
     pytest.mark.broker,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt install chromium)"),
 ]
+LOOP = 6.4  # seconds of the camera's video, which is played again and again
+BLINKS = {"kind": "blink", "starts": 0.0, "ends": LOOP, "count": 4}
 CAMERA_RATE = 30  # what Chromium plays a file of JPEG pictures at
 SCREENSHOTS = PROJECT / "var" / "screenshots"  # `make screenshot` copies the scanner into docs
 PATIENCE = 30_000  # milliseconds
@@ -35,9 +37,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Videos and recordings of the test people."""
     folder = tmp_path_factory.mktemp("studio")
     for name in ("astronaut", "guest"):
-        live = acting.acted_frames(
-            name, [{"kind": "blink", "starts": 0.0, "ends": 6.4, "count": 4}], 6.4, rate=CAMERA_RATE
-        )
+        live = acting.acted_frames(name, [BLINKS], LOOP, rate=CAMERA_RATE, period=LOOP)
         media.write_mjpeg(live, folder / f"{name}.mjpeg")
         voice, pitch = VOICES[name]
         sound = media.spoken(" ".join(SENTENCES), voice=voice, pitch=pitch)

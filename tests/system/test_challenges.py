@@ -41,7 +41,7 @@ def challenging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment
         tmp_path_factory.mktemp("challenging"),
         COSMIC_CHALLENGES=",".join(KINDS),
         COSMIC_CHALLENGE_COUNT="1",
-        COSMIC_GATES="",
+        COSMIC_GATES="flat=advise",
     ) as deployment:
         deployment.enrol("ada", enrolment_files("astronaut"))
         yield deployment

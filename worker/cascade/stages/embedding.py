@@ -40,9 +40,12 @@ class EmbeddingStage:
             except CaptureUnusable as error:
                 unusable[modality] = error.reason
                 evidence[modality.value] = {"unusable": error.reason.value}
-        for modality in sorted(context.policy.required_modalities):
-            if modality in unusable:
-                return StageResult(NAME, StageOutcome.REFUSED, reason=unusable[modality], evidence=evidence)
+        refused = set(context.policy.required_modalities)
+        # Whoever did what was asked must be tied to who is compared, also where policy compares voices alone.
+        if context.acted or unusable.get(Modality.FACE) is Reason.NOT_LIVE:
+            refused.add(Modality.FACE)
+        for modality in sorted(refused & set(unusable)):
+            return StageResult(NAME, StageOutcome.REFUSED, reason=unusable[modality], evidence=evidence)
         if not context.probes:
             return StageResult(NAME, StageOutcome.REFUSED, reason=_first(unusable), evidence=evidence)
         return StageResult(NAME, StageOutcome.PASSED, evidence=evidence)

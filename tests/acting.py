@@ -21,7 +21,7 @@ TURN_DEGREES = 34.0  # of the rendering; the mesh sees about two thirds of it
 # Degrees off the middle at which somebody sits, another in each capture: two captures made from one still in the same
 # position are the same capture to whoever looks for replays.
 RESTS = (-3.0, 3.0, 9.0, -9.0)
-SWAY, NOD = 0.9, 1.0  # degrees: so still that nobody can tell whether the head is a plane
+SWAY, NOD = 3.0, 2.0  # degrees
 NOD_EVERY = 4.8  # seconds
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 

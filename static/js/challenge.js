@@ -4,7 +4,7 @@
 const ORDERS = {
   blink: ({ count }) => `Blink slowly ${count} times.`,
   turn: ({ side }, before) => `${before?.side === side ? "Once more: turn" : "Turn"} your head to your ${side}, then back.`,
-  light: () => "Look at the screen and keep still. Its colour changes.",
+  light: () => "Look at the screen. Its colour changes.",
   digits: () => "Read these digits aloud, one after another.",
 };
 const SIGNS = {

@@ -20,7 +20,8 @@ from worker.cascade.types import Claim, Gate, Modality, Outcome, Policy, Reason,
 from worker.engines.types import Engines
 
 ADA = 1
-POLICY = Policy(gates=wiring.DEFAULT_RULES | {Gate.LIPS: Rule.ADVISE})  # voices here are laid over any frames
+# Voices here are laid over any frames, and a portrait that is bent by its mesh is neither a plane nor a head.
+POLICY = Policy(gates=wiring.DEFAULT_RULES | {Gate.LIPS: Rule.ADVISE, Gate.FLAT: Rule.ADVISE})
 
 
 class Known:

@@ -21,8 +21,9 @@ from worker.engines.types import Engines
 from worker.wiring import DEFAULT_RULES
 
 ORIGINS = itertools.count()  # turns go to other sides elsewhere
-# As a deployment has it where its operator says nothing.
-POLICY = Policy(gates=DEFAULT_RULES)
+# As a deployment has it where its operator says nothing, but for one: a portrait that is bent by its mesh is neither a
+# plane nor a head.
+POLICY = Policy(gates=DEFAULT_RULES | {Gate.FLAT: Rule.ADVISE})
 
 
 def steps_of(kind: Kind) -> list[dict]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect, sync_playwright
 
 from authsite.env import PROJECT
@@ -297,5 +299,7 @@ def one_time_code(secret: str) -> str:
 
 
 def save(page: Page, name: str) -> None:
+    """A picture for people to look at; a browser that cannot paint just now is no fault of the page."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / name)
+    with contextlib.suppress(PlaywrightError):
+        page.screenshot(path=SCREENSHOTS / name)

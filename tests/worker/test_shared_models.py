@@ -9,12 +9,12 @@ import pytest
 
 from tests import acting, media
 from tests.people import portrait
-from tests.worker.test_cascade import ADA, Known
+from tests.worker.test_cascade import ADA, POLICY, Known
 from worker import runtime
 from worker.cascade.decode import decode_image
 from worker.cascade.embed import embed_sample
 from worker.cascade.pipeline import Cascade
-from worker.cascade.types import CaptureUnusable, Claim, Modality, Outcome, Policy, Reason, Sample
+from worker.cascade.types import CaptureUnusable, Claim, Modality, Outcome, Reason, Sample
 from worker.engines.building import minifasnet as networks_of_minifasnet
 from worker.engines.detection import YuNetDetector
 from worker.engines.gates import MiniFasNetPair
@@ -34,7 +34,7 @@ def edgeface(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Engines:
 def judged(engines: Engines, frames: list[media.Picture]):
     reference = embed_sample(Modality.FACE, media.jpeg(portrait("astronaut")), engines).vector
     sample = Sample(tuple(frames), tuple(media.times_of(frames)))
-    return Cascade(engines).run(sample, Claim(ADA), Known({("face", ADA): reference}), Policy(), lambda result: None)
+    return Cascade(engines).run(sample, Claim(ADA), Known({("face", ADA): reference}), POLICY, lambda result: None)
 
 
 def test_the_pack_lets_the_person_in_and_names_its_networks(edgeface: Engines):

@@ -21,7 +21,7 @@ from playwright.sync_api import Page, Route, expect, sync_playwright
 from tests import acting, media
 from tests.captures import enrolment_files
 from tests.deployment import Deployment, running
-from tests.system.test_browser import CHROMIUM, PATIENCE, SCREENSHOTS
+from tests.system.test_browser import CHROMIUM, PATIENCE, save
 
 pytestmark = [
     pytest.mark.browser,
@@ -142,7 +142,7 @@ def test_whoever_does_what_is_asked_is_let_in(browser, challenging: Deployment, 
     with login_page(browser, challenging, obey, viewport={"width": 1200, "height": 800}) as page:
         begin(page, kind)
         expect(page.locator("[data-panel]")).to_have_attribute("data-kind", kind, timeout=PATIENCE)
-        page.screenshot(path=SCREENSHOTS / f"challenge_{kind}.png")
+        save(page, f"challenge_{kind}.png")
         tries = TRIES if kind == "digits" else 1
         while not let_in(page):
             tries -= 1
@@ -169,7 +169,7 @@ def test_the_challenge_can_be_read_on_a_phone(browser, challenging: Deployment):
     with login_page(browser, challenging, idle, **phone) as page:
         begin(page, "turn")
         expect(page.locator("[data-panel]")).to_have_attribute("data-kind", "turn", timeout=PATIENCE)
-        page.screenshot(path=SCREENSHOTS / "challenge_phone.png")
+        save(page, "challenge_phone.png")
         order = page.locator("[data-order]").bounding_box()
         assert order is not None and order["x"] >= 0 and order["x"] + order["width"] <= 390
 

@@ -1,6 +1,6 @@
-"""Moving pictures of a person who blinks, made from a still of a real face; the still held up as it is, too.
+"""Pictures and sounds for tests: a still as a camera sees it, held up by a hand, its lids drawn down; files; speech.
 
-They drive the cascade through everything it does with a live camera. They are no measure of its resistance to attacks.
+Whoever moves like a person is in ``tests.moving``. Nothing here is a measure of resistance to attacks.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ Picture = NDArray[np.uint8]
 WIDTH, HEIGHT = 640, 480
 FRAME_RATE = 12.0
 SECONDS = 4.0
-BLINK_EVERY = 1.6
-BLINK_TIMES, BLINK_LIDS = (0.0, 0.1, 0.3, 0.4), (0.0, 1.0, 1.0, 0.0)  # seconds; how far the lids come down
 LID_WIDTH, LID_EDGE, LID_HEIGHT = 1.2, 1.2, 5.0  # in half widths and half heights of the eye
 RATE = 16_000
 
@@ -44,19 +42,6 @@ def scene(face: Picture, *, scale: float = 1.0) -> Picture:
     top, left = (HEIGHT - small.shape[0]) // 2, (WIDTH - small.shape[1]) // 2
     bottom, right = HEIGHT - small.shape[0] - top, WIDTH - small.shape[1] - left
     return cv2.copyMakeBorder(small, top, bottom, left, right, cv2.BORDER_REFLECT)
-
-
-def blinking_frames(
-    still: Picture, eyes: tuple[Eye, Eye], *, seconds: float = SECONDS, rate: float = FRAME_RATE, seed: int = 0
-) -> list[Picture]:
-    """Frames of somebody who holds almost still and blinks every BLINK_EVERY seconds."""
-    noise = np.random.default_rng(seed)
-    frames = []
-    for index in range(round(seconds * rate)):
-        since = (index / rate + BLINK_EVERY / 2) % BLINK_EVERY
-        closed = float(np.interp(since, BLINK_TIMES, BLINK_LIDS, right=0.0))
-        frames.append(_shaken(lids_down(still, eyes, closed), index / rate, noise))
-    return frames
 
 
 def still_frames(still: Picture, *, seconds: float = SECONDS, rate: float = FRAME_RATE, seed: int = 0) -> list[Picture]:

@@ -18,13 +18,11 @@ from worker import runtime
 from worker.cascade.decode import decode_audio, decode_image
 from worker.cascade.embed import SampleEmbedding, embed_sample
 from worker.cascade.pipeline import Cascade
-from worker.cascade.types import ChallengeStep, Gate, Modality, Policy, Rule, Sample
+from worker.cascade.types import DEFAULT_RULES, ChallengeStep, Gate, Modality, Policy, Rule, Sample
 from worker.engines.types import Calibration, Engines
 
 LOGIN = "login"
 COMPARISON = "comparison"
-# Where the operator says nothing. These two refuse too many people for the attacks that they find (docs/gates.md).
-DEFAULT_RULES: dict[Gate, Rule] = {Gate.FORGERY: Rule.ADVISE, Gate.VOICE_SPOOF: Rule.ADVISE}
 
 
 def engines(pack: str | None = None) -> Engines:

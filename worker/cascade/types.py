@@ -93,6 +93,10 @@ class Rule(StrEnum):
     OFF = "off"  # not looked at
 
 
+# Where the operator says nothing. These two refuse too many people for the attacks that they find (docs/gates.md).
+DEFAULT_RULES: dict[Gate, Rule] = {Gate.FORGERY: Rule.ADVISE, Gate.VOICE_SPOOF: Rule.ADVISE}
+
+
 class CaptureUnusable(Exception):
     """The capture cannot be worked on: a clear refusal, not a fault of the system."""
 

@@ -29,12 +29,11 @@ from worker.cascade.stage import Context
 from worker.cascade.stages.deepfake import DeepfakeStage
 from worker.cascade.stages.liveness import LivenessStage
 from worker.cascade.types import (
+    DEFAULT_RULES,
     CaptureUnusable,
     ChallengeStep,
     Claim,
-    Gate,
     Policy,
-    Rule,
     Sample,
     StageOutcome,
 )
@@ -47,7 +46,6 @@ LEVEL = 0.95
 LOOP = 12  # frames
 PASSIVE = "passive"
 STARTS, LASTS = 0.3, 3.4  # seconds; as long as the clips allow
-ADVISED = {Gate.FORGERY: Rule.ADVISE, Gate.VOICE_SPOOF: Rule.ADVISE}  # worker.wiring.DEFAULT_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ def reason_of(shown: Presentation, engines: Engines, challenge: tuple[ChallengeS
         sample=Sample(frames=tuple(shown.frames), frame_times=times),
         claim=Claim(None),
         gallery=NoGallery(),
-        policy=Policy(gates=ADVISED),
+        policy=Policy(gates=DEFAULT_RULES),
         challenge=challenge,
     )
     try:

@@ -63,7 +63,11 @@ class EmbeddingStage:
             raise CaptureUnusable(Reason.NOT_LIVE)
         probe = _mean(vectors)
         blinked = self._agreement_of_blink(context, probe)
-        acted = [self._agreement_of_step(context, step, probe) for step in context.acted]
+        quality_of = {view.frame: quality for quality, view in judged}
+        acted = [
+            self._agreement_of_step(context, [(quality_of[view.frame], view) for view in step], probe)
+            for step in context.acted
+        ]
         context.probes[Modality.FACE] = probe
         context.qualities[Modality.FACE] = float(np.mean([quality.score for quality, _ in chosen]))
         return {
@@ -90,7 +94,7 @@ class EmbeddingStage:
             raise CaptureUnusable(Reason.NOT_LIVE)
         return round(cosine, 4)
 
-    def _agreement_of_step(self, context: Context, views: tuple[FaceView, ...], probe: Vector) -> float:
+    def _agreement_of_step(self, context: Context, judged: list[tuple[Quality, FaceView]], probe: Vector) -> float:
         """Lowest cosine of frames of one step, drawn at random, to the probe: whoever did what was asked has to be who is
         compared. Turned faces change an embedding too, so this asks for less than a match.
 
@@ -98,7 +102,6 @@ class EmbeddingStage:
             CaptureUnusable: it is somebody else, or no face in the step's time is good enough to tell.
         """
         frames = context.sample.frames
-        judged = [(face_quality(frames[view.frame], view.face), view) for view in views]
         clear = [view for quality, view in judged if set(quality.reasons) <= {Reason.FACE_TURNED}]
         if len(clear) < ACTED_FRAMES:
             raise CaptureUnusable(_commonest(judged))

@@ -20,7 +20,8 @@ logs:
 	@tail -n 50 -F $${COSMIC_STATE_DIR:-var}/log/*.log
 
 test: $(INSTALLED_DEV) browser lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/system
+	$(BIN)/python -m pytest tests/system
 	$(BIN)/python -m tests.on_postgresql -q
 
 lint: $(INSTALLED_DEV)

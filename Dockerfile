@@ -21,4 +21,4 @@ COPY static static
 ENV COSMIC_STATE_DIR=/var/lib/cosmic
 USER cosmic
 EXPOSE 8000
-CMD ["uvicorn", "authsite.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--no-proxy-headers", "--no-access-log"]
+CMD ["uvicorn", "authsite.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "on", "--no-proxy-headers", "--no-access-log"]

@@ -16,9 +16,10 @@ RUN_CASCADE = "worker.tasks.run_cascade"
 JUDGE_ANSWER = "worker.tasks.judge_answer"
 DESCRIBE_PREVIEW = "worker.tasks.describe_preview"
 RUN_ENROLMENT = "worker.tasks.run_enrolment"
+WATCH_READER = "worker.tasks.watch_reader"
 REBUILD_GALLERY = "worker.tasks.rebuild_gallery"
 
-TASKS = (RUN_CASCADE, JUDGE_ANSWER, DESCRIBE_PREVIEW, RUN_ENROLMENT, REBUILD_GALLERY)
+TASKS = (RUN_CASCADE, JUDGE_ANSWER, DESCRIBE_PREVIEW, WATCH_READER, RUN_ENROLMENT, REBUILD_GALLERY)
 
 
 def send_task(name: str, *args: object, expires: float | None = None) -> None:

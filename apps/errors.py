@@ -76,6 +76,7 @@ class ErrorCode(StrEnum):
     UNCERTAIN = "uncertain"
     ANSWER_WRONG = "answer_wrong"
     SECOND_FACTOR_MISSING = "second_factor_missing"
+    SECOND_FACTOR_WANTED = "second_factor_wanted"
     TIMED_OUT = "timed_out"
     INTERNAL = "internal"
     # enrolment
@@ -85,6 +86,26 @@ class ErrorCode(StrEnum):
     CONSENT_MISSING = "consent_missing"
     NOTHING_USABLE = "nothing_usable"
     REBUILD_RUNNING = "rebuild_running"
+    # messages
+    MESSAGE_TO_SELF = "message_to_self"
+    RECIPIENT_UNKNOWN = "recipient_unknown"
+    RECIPIENT_MISSING = "recipient_missing"
+    TEXT_TOO_LONG = "text_too_long"
+    NOT_A_DRAFT = "not_a_draft"
+    TOO_MANY_DRAFTS = "too_many_drafts"
+    TOO_MANY_ATTACHMENTS = "too_many_attachments"
+    ATTACHMENT_KIND = "attachment_kind"
+    NOT_ENROLLED = "not_enrolled"
+    MESSAGE_LOCKED = "message_locked"
+    MESSAGE_GONE = "message_gone"
+    MESSAGE_DAMAGED = "message_damaged"
+    FACE_LOST = "face_lost"
+    OTHER_FACE = "other_face"
+    # policy
+    POLICY_UNSAFE = "policy_unsafe"
+    POLICY_WEAKER = "policy_weaker"
+    POLICY_CHANGED_MEANWHILE = "policy_changed_meanwhile"
+    POLICY_UNREADABLE = "policy_unreadable"
     # what COSMIC stands on
     BROKER_UNAVAILABLE = "broker_unavailable"
     DATABASE_BUSY = "database_busy"
@@ -150,6 +171,7 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.UNCERTAIN: "One more step is needed.",
     ErrorCode.ANSWER_WRONG: "You could not be verified.",
     ErrorCode.SECOND_FACTOR_MISSING: "A second factor is needed, and none is set up. Please ask your operator.",
+    ErrorCode.SECOND_FACTOR_WANTED: "Please enter a code of your authenticator app, or a recovery code.",
     ErrorCode.TIMED_OUT: "This took too long and was stopped. Please try again.",
     ErrorCode.INTERNAL: "Something went wrong on our side. Nothing was decided.",
     ErrorCode.ALREADY_ENROLLED: "This name is already taken.",
@@ -158,6 +180,24 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.CONSENT_MISSING: "Biometric data are only stored with consent.",
     ErrorCode.NOTHING_USABLE: "None of the pictures or recordings could be used.",
     ErrorCode.REBUILD_RUNNING: "A rebuild is already running.",
+    ErrorCode.MESSAGE_TO_SELF: "A message cannot be sent to yourself.",
+    ErrorCode.RECIPIENT_UNKNOWN: "Nobody of that name can receive messages here.",
+    ErrorCode.RECIPIENT_MISSING: "Please name at least one recipient.",
+    ErrorCode.TEXT_TOO_LONG: "The text is too long. Please shorten it or attach it as a file.",
+    ErrorCode.NOT_A_DRAFT: "This message was sent already and cannot be changed.",
+    ErrorCode.TOO_MANY_DRAFTS: "There are too many drafts. Please send or delete some first.",
+    ErrorCode.TOO_MANY_ATTACHMENTS: "The message carries too many attachments.",
+    ErrorCode.ATTACHMENT_KIND: "Files of this kind cannot be attached.",
+    ErrorCode.NOT_ENROLLED: "Please enrol your face first: this opens for your face only.",
+    ErrorCode.MESSAGE_LOCKED: "This message is locked. Please unlock it with your face.",
+    ErrorCode.MESSAGE_GONE: "This message can no longer be opened.",
+    ErrorCode.MESSAGE_DAMAGED: "This message was changed since it was sent and cannot be opened.",
+    ErrorCode.FACE_LOST: "Your face is not seen. The text comes back when you do.",
+    ErrorCode.OTHER_FACE: "Somebody else is in front of the camera. The message is locked.",
+    ErrorCode.POLICY_UNSAFE: "This policy would not be safe, so it is refused.",
+    ErrorCode.POLICY_WEAKER: "This change makes the policy weaker and has to be confirmed.",
+    ErrorCode.POLICY_CHANGED_MEANWHILE: "Somebody else has changed the policy meanwhile. Look at it again first.",
+    ErrorCode.POLICY_UNREADABLE: "The system cannot decide at the moment. Please tell its operator.",
     ErrorCode.BROKER_UNAVAILABLE: "The system cannot take captures at the moment. Please try again shortly.",
     ErrorCode.DATABASE_BUSY: "The system is busy. Please try again shortly.",
 }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 
 from apps.captures.addresses import client_address
-from apps.identities.vault import seal, unseal
+from apps.identities.sealed_secrets import open_secret, seal_secret
 
 
 class InvitedOnly(DefaultAccountAdapter):
@@ -20,10 +18,8 @@ class InvitedOnly(DefaultAccountAdapter):
 
 
 class SealedSecrets(DefaultMFAAdapter):
-    PURPOSE = "second-factor"
-
     def encrypt(self, text: str) -> str:
-        return base64.b64encode(seal(text.encode(), purpose=self.PURPOSE, bound_to="")).decode()
+        return seal_secret(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return unseal(base64.b64decode(encrypted_text), purpose=self.PURPOSE, bound_to="").decode()
+        return open_secret(encrypted_text)

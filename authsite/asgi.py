@@ -1,4 +1,4 @@
-"""ASGI entry point: HTTP by Django behind a limit on bodies, websockets by Channels."""
+"""ASGI entry point: HTTP by Django behind a limit on bodies, websockets by Channels, and a start that checks the key."""
 
 import os
 
@@ -12,18 +12,22 @@ http = get_asgi_application()
 
 from django.conf import settings  # noqa: E402
 
-from apps.verification.routing import websocket_urlpatterns  # noqa: E402  (needs the app registry)
+from apps.messaging.routing import websocket_urlpatterns as messaging_sockets  # noqa: E402  (needs the app registry)
+from apps.verification.routing import websocket_urlpatterns as verification_sockets  # noqa: E402
 from apps.verification.socket_auth import TokenAuth  # noqa: E402
 from authsite.body_limit import BodyLimit  # noqa: E402
+from authsite.startup import lifespan  # noqa: E402
 
+sockets = [*verification_sockets, *messaging_sockets]
 FORM_OVERHEAD = 1 << 18  # field names and boundaries around the files
 
 application = ProtocolTypeRouter(
     {
+        "lifespan": lifespan,
         "http": BodyLimit(
             http,  # type: ignore[arg-type]  # Django types its scope more narrowly
             most=settings.ENV.capture_max_bytes + FORM_OVERHEAD,
         ),
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(TokenAuth(URLRouter(websocket_urlpatterns)))),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(TokenAuth(URLRouter(sockets)))),
     }
 )

@@ -6,39 +6,69 @@ Counts are made by the database; nothing here reads attempts one by one.
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+import time
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Count, Min, Q
-from django.db.models.functions import TruncDate
+from django.db.models import Count, DateField, Func, Min, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from redis.exceptions import RedisError
 
 from apps.enrollment.models import DuplicateCase, EnrolmentJob
-from apps.identities.models import Person, Template
+from apps.errors import ErrorCode
+from apps.identities.calibrations import calibration
+from apps.identities.models import GalleryState, ModelVersion, Person, Template
 from apps.verification.models import Capture, Decision, Outcome, StageRecord
-from authsite.health import worker_health
+from authsite.health import WORKER_KEYS, worker_health
 
 DAYS = 14
 RECENT = timedelta(days=7)
 LATEST = 8
+TIMED = 5_000  # decisions at most whose times are looked at
+# What the gates refuse for, apart from the match.
+GATE_REASONS = {
+    ErrorCode.NOT_LIVE,
+    ErrorCode.NO_BLINK,
+    ErrorCode.BLINKS_NOT_SEEN,
+    ErrorCode.TURN_NOT_SEEN,
+    ErrorCode.LIGHT_NOT_SEEN,
+    ErrorCode.LIGHT_UNCLEAR,
+    ErrorCode.DIGITS_NOT_HEARD,
+    ErrorCode.LIPS_NOT_SPEAKING,
+    ErrorCode.STREAM_NOT_LIVE,
+    ErrorCode.VOICE_NOT_NATURAL,
+    ErrorCode.REPLAYED,
+    ErrorCode.MANIPULATED,
+}
 QUEUES = ("captures", "previews", "enrolments")
 COLOURS = {Outcome.GRANTED: "#2f9e62", Outcome.REQUIRE_2FA: "#c98a12", Outcome.DENIED: "#c4423a"}
+
+
+class Day(Func):
+    """The UTC day of a time, by the database's own function: SQLite calls Django's in Python, once a row."""
+
+    function = "DATE"
+    output_field = DateField()
 
 
 def statistics() -> dict[str, Any]:
     """Everything on the dashboard as plain JSON values."""
     since = timezone.now() - RECENT
+    reasons = refused_by_reason(since)
     return {
         "at": timezone.now().isoformat(timespec="seconds"),
         "attempts": attempts_by_day(),
         "refused_by_stage": refused_by_stage(since),
-        "refused_by_reason": refused_by_reason(since),
+        "refused_by_reason": reasons,
+        "refused_by_gates": [row for row in reasons if row["reason"] in GATE_REASONS],
         "non_match_as_seen": non_match_as_seen(since),
+        "cascade_milliseconds": cascade_milliseconds(timezone.now() - timedelta(days=1)),
         "queues": queues(),
-        "workers": worker_health(),
+        "workers": worker_health() | {"seen": workers_seen()},
+        "models": models_answering(),
         "gallery": gallery(),
         "to_decide": {
             "duplicates": DuplicateCase.objects.filter(status=DuplicateCase.Status.OPEN).count(),
@@ -49,10 +79,11 @@ def statistics() -> dict[str, Any]:
 
 def attempts_by_day() -> list[dict[str, Any]]:
     """Decisions of the last days by outcome, one row a day, days without any included."""
-    first = (timezone.now() - timedelta(days=DAYS - 1)).date()
-    rows = Decision.objects.filter(at__date__gte=first).annotate(day=TruncDate("at")).values("day", "outcome")
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    first = midnight - timedelta(days=DAYS - 1)
+    rows = Decision.objects.filter(at__gte=first).annotate(day=Day("at")).values("day", "outcome")
     counts = {(row["day"], row["outcome"]): row["count"] for row in rows.annotate(count=Count("pk")).order_by()}
-    days = [first + timedelta(days=index) for index in range(DAYS)]
+    days = [first.date() + timedelta(days=index) for index in range(DAYS)]
     return [
         {"day": day.isoformat(), **{outcome.value: counts.get((day, outcome.value), 0) for outcome in Outcome}}
         for day in days
@@ -60,7 +91,11 @@ def attempts_by_day() -> list[dict[str, Any]]:
 
 
 def refused_by_stage(since: datetime) -> list[dict[str, Any]]:
-    rows = StageRecord.objects.filter(outcome="refused", capture__created_at__gte=since).values("name")
+    """Captures are numbered in time, so that the first one's number stands for the time, and no row is joined."""
+    first = Capture.objects.filter(created_at__gte=since).order_by("created_at").values_list("pk", flat=True).first()
+    if first is None:
+        return []
+    rows = StageRecord.objects.filter(outcome="refused", capture_id__gte=first).values("name")
     return [{**row} for row in rows.annotate(count=Count("pk")).order_by("-count")]
 
 
@@ -70,12 +105,63 @@ def refused_by_reason(since: datetime) -> list[dict[str, Any]]:
 
 
 def non_match_as_seen(since: datetime) -> dict[str, Any]:
-    """Refusals among attempts that claimed a name. Nobody knows who of them was genuine, so this is no FNMR: attacks
-    raise it, and people who give up lower it."""
+    """Refusals among attempts that claimed a name, in all and by day. Nobody knows who of them was genuine, so this is
+    no FNMR: attacks raise it, and people who give up lower it."""
     claimed = Decision.objects.filter(at__gte=since, capture__one_to_many=False)
-    counts = claimed.aggregate(all=Count("pk"), denied=Count("pk", filter=Q(outcome=Outcome.DENIED)))
-    share = counts["denied"] / counts["all"] if counts["all"] else None
-    return {"attempts": counts["all"], "denied": counts["denied"], "share": share}
+    denied = Count("pk", filter=Q(outcome=Outcome.DENIED))
+    rows = list(
+        claimed.annotate(day=Day("at")).values("day").annotate(attempts=Count("pk"), denied=denied).order_by("day")
+    )
+    by_day = [{**row, "day": row["day"].isoformat(), "share": row["denied"] / row["attempts"]} for row in rows]
+    attempts, refused = sum(row["attempts"] for row in rows), sum(row["denied"] for row in rows)
+    return {
+        "attempts": attempts,
+        "denied": refused,
+        "share": refused / attempts if attempts else None,
+        "by_day": by_day,
+    }
+
+
+def cascade_milliseconds(since: datetime) -> dict[str, Any]:
+    """Median and 95th percentile of the time in the cascade, over the newest ``TIMED`` decisions since then."""
+    newest = Decision.objects.filter(at__gte=since, milliseconds__gt=0).order_by("-at")
+    times = sorted(newest.values_list("milliseconds", flat=True)[:TIMED])
+    if not times:
+        return {"decisions": 0, "median": None, "p95": None}
+    return {
+        "decisions": len(times),
+        "median": round(times[len(times) // 2]),
+        "p95": round(times[min(len(times) - 1, len(times) * 95 // 100)]),
+    }
+
+
+def models_answering() -> list[dict[str, Any]]:
+    """The models of the pack that answers: what each one's calibration is called, and when it was made."""
+    pack = GalleryState.objects.values_list("pack", flat=True).first() or settings.ENV.pack
+    newest = {(one.modality, one.name): one for one in ModelVersion.objects.filter(pack=pack).order_by("pk")}
+    return [_model(version) for version in newest.values()]
+
+
+def workers_seen() -> list[dict[str, Any]]:
+    """Each ready worker, and seconds since its last sign of life; none where Redis does not answer."""
+    try:
+        seen = cache.get_many(cache.keys(WORKER_KEYS))  # type: ignore[attr-defined]
+    except Exception:  # django-redis wraps Redis's errors in its own; worker_health says which
+        return []
+    return [
+        {"worker": key.rpartition(":")[2], "seconds_since_seen": round(time.time() - at, 1)}
+        for key, at in sorted(seen.items())
+        if at
+    ]
+
+
+def _model(version: ModelVersion) -> dict[str, Any]:
+    made = calibration(version.calibration)
+    try:
+        age = (timezone.now().date() - date.fromisoformat(made.made_at[:10])).days
+    except ValueError:  # calibrations of COSMIC 1.0 do not say when they were made
+        age = None
+    return {"modality": version.modality, "model": version.name, "calibration": made.name, "age_days": age}
 
 
 def queues() -> dict[str, Any]:
@@ -115,5 +201,5 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             for outcome in Outcome
         ],
     }
-    latest = Decision.objects.filter(outcome=Outcome.DENIED).select_related("capture__claimed__user").order_by("-pk")
+    latest = Decision.objects.filter(outcome=Outcome.DENIED).select_related("capture__claimed__user").order_by("-at")
     return context | {"statistics": values, "chart": json.dumps(chart), "latest_denied": latest[:LATEST]}

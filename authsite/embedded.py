@@ -135,8 +135,9 @@ def run(env: Environment) -> int:
 
 
 def prepare(env: Environment) -> None:
-    """Migrations, static files, and the first operator."""
+    """Migrations, static files, and the first operator; not with a master key that opens nothing here."""
     _manage("migrate", "--no-input", "--verbosity", "0")
+    _manage("check_master_key")
     _manage("collectstatic", "--no-input", "--verbosity", "0")
     username = os.environ.get("COSMIC_OPERATOR_USERNAME", "operator")
     given = os.environ.get("COSMIC_OPERATOR_PASSWORD", "")
@@ -148,7 +149,7 @@ def prepare(env: Environment) -> None:
 
 def list_children(env: Environment) -> list[Child]:
     address = f"--host {env.host} --port {env.port}"
-    web = f"uvicorn authsite.asgi:application {address} --lifespan off --no-server-header --no-proxy-headers"
+    web = f"uvicorn authsite.asgi:application {address} --lifespan on --no-server-header --no-proxy-headers"
     # Threads: models are loaded once, and warming them may take longer than a forked child would be given.
     # Tasks are named here, so that the clock does not import the models with them.
     worker = f"celery -A authsite worker --include worker.tasks --pool threads --concurrency {env.threads}"

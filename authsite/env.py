@@ -61,8 +61,11 @@ class Environment:
     rate_limit: str
     capture_ticket_seconds: int
     capture_retention_days: int
+    attempt_retention_days: int
+    enrolment_job_retention_days: int
     capture_max_bytes: int
     capture_max_frames: int
+    attachment_max_bytes: int
     groq_api_key: str
     groq_base_url: str
     groq_model: str
@@ -83,6 +86,7 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
     cost = validate.Range(min=0, min_inclusive=False)
     models_dir = env.str("COSMIC_MODELS_DIR", "")
     port = env.int("COSMIC_PORT", 8000, validate=validate.Range(min=1, max=65535))
+    capture_max_bytes = env.int("COSMIC_CAPTURE_MAX_BYTES", 25 * 1024 * 1024, validate=validate.Range(min=1024))
     environment = Environment(
         host=env.str("COSMIC_HOST", "127.0.0.1"),
         port=port,
@@ -122,8 +126,17 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         rate_limit=env.str("COSMIC_RATE_LIMIT", "120/m", validate=validate.Regexp(r"^\d+/[smhd]$")),
         capture_ticket_seconds=env.int("COSMIC_CAPTURE_TICKET_SECONDS", 120, validate=validate.Range(min=10, max=3600)),
         capture_retention_days=env.int("COSMIC_CAPTURE_RETENTION_DAYS", 0, validate=validate.Range(min=0, max=3650)),
-        capture_max_bytes=env.int("COSMIC_CAPTURE_MAX_BYTES", 25 * 1024 * 1024, validate=validate.Range(min=1024)),
+        attempt_retention_days=env.int("COSMIC_ATTEMPT_RETENTION_DAYS", 365, validate=validate.Range(min=1, max=3650)),
+        enrolment_job_retention_days=env.int(
+            "COSMIC_ENROLMENT_JOB_RETENTION_DAYS", 90, validate=validate.Range(min=1, max=3650)
+        ),
+        capture_max_bytes=capture_max_bytes,
         capture_max_frames=env.int("COSMIC_CAPTURE_MAX_FRAMES", 160, validate=validate.Range(min=1, max=600)),
+        attachment_max_bytes=env.int(
+            "COSMIC_ATTACHMENT_MAX_BYTES",
+            min(20 * 1024 * 1024, capture_max_bytes),
+            validate=validate.Range(min=1024, max=capture_max_bytes),  # one upload carries one of them
+        ),
         groq_api_key=env.str("GROQ_API_KEY", ""),
         groq_base_url=env.str("GROQ_BASE_URL", "https://api.groq.com"),
         groq_model=env.str("GROQ_MODEL", "llama-3.1-8b-instant"),

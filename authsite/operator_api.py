@@ -10,13 +10,13 @@ from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db import transaction
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from knox.models import AuthToken
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.access.services.tokens import make_token
 from apps.audit.models import Event
 from apps.audit.services.export import as_values
 from apps.audit.services.record import record_event
@@ -24,10 +24,11 @@ from apps.captures import limits
 from apps.captures.addresses import client_address
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.serializers import Text, errors
-from apps.permissions import may
+from apps.permissions import Scope, may
 from authsite.dashboard import statistics
 
 MOST_EVENTS = 500
+OPERATOR_SCOPES = (Scope.STATS, Scope.AUDIT)
 
 
 class LoginRequest(serializers.Serializer):
@@ -44,7 +45,7 @@ class LoginAnswer(serializers.Serializer):
 
 
 class OperatorLogin(APIView):
-    """Password, and second factor where the account has one; a token that lives for some hours."""
+    """Password, and second factor where the account has one; a token for some hours, good for the two views below."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -67,12 +68,20 @@ class OperatorLogin(APIView):
             record_event(action="operator.login", result="refused", address=address)
             raise CosmicError(ErrorCode.NOT_AUTHENTICATED, status=401)
         limits.note_success(key)
-        instance, token = AuthToken.objects.create(user, expiry=settings.OPERATOR_TOKEN_LIFE)
-        record_event(action="operator.login", actor_id=user.pk, result="token", address=address)
-        return Response(LoginAnswer({"token": token, "expires_at": instance.expiry}).data)
+        with transaction.atomic():
+            record_event(action="operator.login", actor_id=user.pk, result="token", address=address)
+            made = make_token(
+                account=user,
+                label="operator login",
+                scopes=OPERATOR_SCOPES,
+                life=settings.OPERATOR_TOKEN_LIFE,
+                actor=user,
+            )
+        return Response(LoginAnswer({"token": made.plain, "expires_at": made.row.token.expiry}).data)
 
 
 class Stats(APIView):
+    token_scope = Scope.STATS
     permission_classes = (may("verification.view_capture"),)
 
     @extend_schema(responses={200: serializers.DictField(), **errors(401, 403)}, summary="What the dashboard shows")
@@ -81,6 +90,7 @@ class Stats(APIView):
 
 
 class Logs(APIView):
+    token_scope = Scope.AUDIT
     permission_classes = (may("audit.view_event"),)
 
     @extend_schema(

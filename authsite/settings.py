@@ -23,6 +23,7 @@ HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -39,10 +40,13 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "apps.audit",
+    "apps.policies",
+    "apps.access",
     "apps.identities",
     "apps.captures",
     "apps.enrollment",
     "apps.verification",
+    "apps.messaging",
     "worker",
 ]
 
@@ -145,6 +149,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "captures"
 CELERY_TASK_ROUTES = {
     "worker.tasks.describe_preview": {"queue": "previews"},
+    "worker.tasks.watch_reader": {"queue": "previews"},
     "worker.tasks.run_enrolment": {"queue": "enrolments"},
     "worker.tasks.rebuild_gallery": {"queue": "enrolments"},
     # A receiver that does not answer must not hold up captures.
@@ -155,6 +160,7 @@ CELERY_BEAT_SCHEDULE = {
     "sign-audit-trail": {"task": "worker.tasks.sign_audit_trail", "schedule": 3600.0},
     "forward-audit-trail": {"task": "worker.tasks.forward_audit_trail", "schedule": 10.0},
     "erase-expired": {"task": "worker.tasks.erase_expired", "schedule": 300.0},
+    "delete-expired-messages": {"task": "worker.tasks.delete_expired_messages", "schedule": 30.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
 
@@ -171,6 +177,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "apps.access.passwords.Audited"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "account"
@@ -194,7 +201,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 # --- API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "apps.access.authentication.ScopedTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -207,14 +214,25 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Is this really the person, here, now? Face and voice verification with liveness.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],  # the same for everybody, whatever token comes along
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
 }
+KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  (a model's name)
 REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False}
 OPERATOR_TOKEN_LIFE = timedelta(hours=12)
-UNFOLD = {"SITE_TITLE": "COSMIC", "SITE_HEADER": "COSMIC", "DASHBOARD_CALLBACK": "authsite.dashboard.dashboard"}
+UNFOLD = {
+    "SITE_TITLE": "COSMIC",
+    "SITE_HEADER": "COSMIC",
+    "DASHBOARD_CALLBACK": "authsite.dashboard.dashboard",
+    "SIDEBAR": {"navigation": "authsite.navigation.sidebar"},
+}
+
+# What the policy page needs of the floors above it.
+POLICY_OPERATING_POINTS = "apps.identities.operating_points.choices"
+POLICY_CLIENT_ADDRESS = "apps.captures.addresses.client_address"
 
 # --- web --------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import factory
 import numpy as np
 from django.contrib.auth import get_user_model
 
+from apps.access.roles import Role
+from apps.access.services.accounts import create_account
+from apps.access.services.tokens import make_token
 from apps.identities.models import Consent, Modality, ModelVersion, Person
 from apps.identities.services.templates import store_sample, store_template
+from apps.permissions import Scope
 
 
 class UserFactory(factory.django.DjangoModelFactory):
@@ -17,6 +22,17 @@ class UserFactory(factory.django.DjangoModelFactory):
         model = get_user_model()
 
     username = factory.Sequence(lambda number: f"person{number}")
+
+
+def operator(*roles: Role, superuser: bool = False):
+    """An operator's account."""
+    return create_account(account=UserFactory.build(), roles=roles, superuser=superuser, actor=None)
+
+
+def token_header(account, *scopes: Scope) -> dict[str, str]:
+    """What a test client sends to come with a new token of an account."""
+    made = make_token(account=account, label="test", scopes=scopes, life=timedelta(days=1), actor=None)
+    return {"HTTP_AUTHORIZATION": f"Token {made.plain}"}
 
 
 class PersonFactory(factory.django.DjangoModelFactory):

@@ -12,7 +12,9 @@ import time
 
 from celery import signals
 from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
 
+from apps.identities.services.key_check import check_master_key
 from apps.identities.services.models import sync_model_versions
 from models.errors import ModelMissing
 from worker import wiring
@@ -27,11 +29,12 @@ _stopping = threading.Event()
 
 @signals.worker_init.connect
 def load_and_warm(**_: object) -> None:
-    """Load the models of the answering pack, and say how long it took.
+    """Check the master key, load the models of the answering pack, and say how long it took.
 
-    A pack that cannot be loaded ends the worker here: without models it could only refuse everybody,
-    and the operator has to see that at the start.
+    A wrong key or a pack that cannot be loaded ends the worker here: it could only refuse everybody, and the operator has
+    to see that at the start.
     """
+    check_key()
     started = time.perf_counter()
     try:
         sync_model_versions(cards=wiring.cards())
@@ -40,6 +43,15 @@ def load_and_warm(**_: object) -> None:
         log.error("models are missing: %s", error)
         raise SystemExit(f"The worker cannot start: {error}") from error
     log.info("models loaded and warmed in %.1f s", time.perf_counter() - started)
+
+
+def check_key() -> None:
+    """Raises SystemExit, saying why, where the master key does not open what is stored."""
+    try:
+        check_master_key()
+    except ImproperlyConfigured as error:
+        log.error("the master key: %s", error)
+        raise SystemExit(f"The worker cannot start: {error}") from error
 
 
 @signals.worker_ready.connect

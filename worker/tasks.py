@@ -14,11 +14,14 @@ from apps import dispatch
 from apps.audit.services.checkpoints import make_checkpoint
 from apps.audit.services.forward import forward_events
 from apps.captures import bundle as bundles
+from apps.enrollment.services import erase as enrolment_erase
 from apps.enrollment.services import recover as enrolment_recovery
 from apps.enrollment.services.work_off import work_off
 from apps.identities import blobs
 from apps.identities.gallery import StoredGallery
 from apps.identities.services import gallery as gallery_services
+from apps.messaging.services import presence, withdraw
+from apps.policies.services import retention
 from apps.verification.models import Capture
 from apps.verification.services import answers, erase, preview, progress, recover
 from apps.verification.services.decide import VerdictData, record_decision
@@ -124,6 +127,16 @@ def describe_preview(preview_id: str) -> None:
     preview.publish(preview_id, faces=seen.faces, box=seen.box, reasons=[reason.value for reason in seen.reasons])
 
 
+@shared_task(name=dispatch.WATCH_READER)
+def watch_reader(frame_id: str) -> None:
+    """Say whether the reader of an open message is still there; a frame that is gone is passed over."""
+    shown = presence.take_frame(frame_id)
+    if shown is None:
+        return
+    seen, memory = wiring.watch(shown.frame, shown.person_id, shown.memory)
+    presence.note(shown, presence.Seen(seen.value), memory)
+
+
 @shared_task(name=dispatch.RUN_ENROLMENT)
 def run_enrolment(job_id: str) -> None:
     pack = gallery_services.answering_pack(wiring.settings.ENV.pack)
@@ -156,6 +169,12 @@ def forward_audit_trail() -> None:
         pass
 
 
+@shared_task(name="worker.tasks.delete_expired_messages")
+def delete_expired_messages() -> None:
+    while withdraw.delete_expired():
+        pass
+
+
 @shared_task(name="worker.tasks.erase_expired")
 def erase_expired() -> None:
-    erase.erase_expired()
+    retention.run_erasers(erase.erase_expired, enrolment_erase.erase_expired, retention.erase_sessions)

@@ -12,13 +12,18 @@ from functools import cache
 from django.conf import settings
 
 from apps.captures.bundle import Bundle
+from apps.identities.gallery import StoredGallery
 from apps.identities.services.gallery import answering_pack
+from apps.policies.selectors import current_policy
+from apps.policies.values import IF_THERE
 from models.registry import Places
 from worker import runtime
+from worker.cascade import presence
 from worker.cascade.decode import decode_audio, decode_image
 from worker.cascade.embed import SampleEmbedding, embed_sample
 from worker.cascade.pipeline import Cascade
-from worker.cascade.types import DEFAULT_RULES, ChallengeStep, Gate, Modality, Policy, Rule, Sample
+from worker.cascade.presence import Presence, Remembered
+from worker.cascade.types import DEFAULT_RULES, CaptureUnusable, ChallengeStep, Gate, Modality, Policy, Rule, Sample
 from worker.engines.types import Calibration, Engines
 
 LOGIN = "login"
@@ -110,33 +115,47 @@ def cascade(pack: str | None = None) -> Cascade:
 
 
 def policy_named(name: str) -> Policy:
-    """The policy of a capture.
+    """The policy of a capture, as it holds now.
 
     ``comparison`` says only whether two samples are of one person. It checks neither liveness nor manipulation
     and authenticates nobody; only the command line uses it.
 
     Raises:
         ValueError: there is no policy of that name; an unknown name must not mean the weakest policy.
+        apps.errors.CosmicError: ``policy_unreadable``.
     """
-    env = settings.ENV
+    if name not in (LOGIN, COMPARISON):
+        raise ValueError(f"no policy named {name!r}")
+    held = current_policy()
     policy = Policy(
         name=name,
-        prior=env.prior,
-        cost_false_match=env.cost_false_match,
-        cost_false_non_match=env.cost_false_non_match,
-        confidence_low=env.confidence_low,
-        confidence_high=env.confidence_high,
-        required_modalities=frozenset(Modality(modality) for modality in env.required_modalities),
-        gates=DEFAULT_RULES | {Gate(gate): Rule(rule) for gate, rule in env.gates.items()},
+        prior=held.prior,
+        cost_false_match=held.cost_false_match,
+        cost_false_non_match=held.cost_false_non_match,
+        confidence_low=held.confidence_low,
+        confidence_high=held.confidence_high,
+        required_modalities=frozenset(Modality(modality) for modality in held.required_modalities),
+        gates=DEFAULT_RULES | {Gate(gate): Rule(rule) for gate, rule in held.gates.items() if rule != IF_THERE},
     )
     if name == LOGIN:
         return policy
-    if name == COMPARISON:
-        off = dict.fromkeys(Gate, Rule.OFF)
-        return replace(
-            policy, required_modalities=frozenset(), gates=off, liveness_required=False, deepfake_required=False
-        )
-    raise ValueError(f"no policy named {name!r}")
+    off = dict.fromkeys(Gate, Rule.OFF)
+    return replace(policy, required_modalities=frozenset(), gates=off, liveness_required=False, deepfake_required=False)
+
+
+def watch(frame: bytes, person_id: int, memory: bytes) -> tuple[Presence, bytes]:
+    """Whether one small frame shows the person, alone and live, and what to remember of it.
+
+    A frame that cannot be read shows nobody; a person without a reference, or whom the gallery does not let in, is nobody.
+    """
+    pack = answering_pack(settings.ENV.pack)
+    try:
+        image = decode_image(frame)
+    except CaptureUnusable:
+        return Presence.NO_FACE, b""
+    references = StoredGallery(pack).references(Modality.FACE, [person_id])
+    seen, remembered = presence.watch(image, list(references.values()), Remembered.from_bytes(memory), engines(pack))
+    return seen, remembered.to_bytes()
 
 
 def sample_from(bundle: Bundle) -> Sample:

@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.conf import settings
-
 from apps.captures.colours import draw_colours
 from apps.captures.models import Purpose
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.vault import keyed_digest
+from apps.policies.selectors import current_policy
 
 Step = dict[str, Any]
 DRAW = secrets.SystemRandom()
-CHALLENGED = {Purpose.LOGIN, Purpose.VERIFY, Purpose.IDENTIFY}
+CHALLENGED = {Purpose.LOGIN, Purpose.VERIFY, Purpose.IDENTIFY, Purpose.UNLOCK}
 PASSIVE_SECONDS = 4.0
 LEAD = 0.6  # before the first step: to look up, and for the mesh to see the face at rest
 TAIL = 0.2
@@ -43,6 +42,15 @@ class Kind(StrEnum):
     DIGITS = "digits"
 
 
+# How a page offers to leave a challenge out.
+CHOICES = {
+    Kind.BLINK: "blink when asked",
+    Kind.TURN: "turn my head when asked",
+    Kind.LIGHT: "look at changing coloured light, or see the screen",
+    Kind.DIGITS: "read digits aloud",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """``steps`` in order, as plain JSON values; ``seconds`` to record in all. Without steps the capture is passive."""
@@ -60,15 +68,18 @@ def draw_challenge(*, purpose: str, origin: str, voice: bool, cannot: Collection
         cannot: kinds that the person cannot do. Others are drawn instead, where policy allows the choice.
 
     Raises:
-        CosmicError: ``challenge_impossible`` (409) when fewer kinds remain than policy asks for.
+        CosmicError: ``challenge_impossible`` (409) when fewer kinds remain than policy asks for, ``policy_unreadable`` (503).
     """
-    wanted = settings.ENV.challenge_count
-    if purpose not in CHALLENGED or not wanted or not settings.ENV.challenges:
+    if purpose not in CHALLENGED:
         return Challenge()
-    barred = set(cannot) if settings.ENV.challenge_choice else set()
-    if not voice and "voice" not in settings.ENV.required_modalities and settings.ENV.challenge_choice:
+    policy = current_policy()
+    wanted = policy.challenge_count
+    if not wanted or not policy.challenges:
+        return Challenge()
+    barred = set(cannot) if policy.challenge_choice else set()
+    if not voice and "voice" not in policy.required_modalities and policy.challenge_choice:
         barred.add(Kind.DIGITS)
-    possible = [kind for kind in settings.ENV.challenges if kind not in barred]
+    possible = [kind for kind in policy.challenges if kind not in barred]
     if len(possible) < wanted:
         raise CosmicError(ErrorCode.CHALLENGE_IMPOSSIBLE, status=409)
     steps: list[Step] = []
@@ -77,6 +88,14 @@ def draw_challenge(*, purpose: str, origin: str, voice: bool, cannot: Collection
         steps += STEPS[Kind(kind)](now, origin)
         now = steps[-1]["ends"]
     return Challenge(max(PASSIVE_SECONDS, round(now + TAIL, 2)), tuple(steps))
+
+
+def choices_offered() -> dict[str, str]:
+    """What somebody may say that they cannot do, in words, by kind; empty where policy leaves no choice."""
+    policy = current_policy()
+    if not policy.challenge_choice or not policy.challenge_count:
+        return {}
+    return {kind: CHOICES[Kind(kind)] for kind in policy.challenges}
 
 
 def _blink(starts: float, origin: str) -> list[Step]:

@@ -7,21 +7,18 @@ doubles with each failure. All count in Redis, across all web processes.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
-from collections.abc import Iterator
 
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
-from django_redis.exceptions import ConnectionInterrupted
-from redis.exceptions import RedisError
 
 from apps.captures.addresses import client_address, limited_unit
 from apps.captures.binding import account_binding
 from apps.errors import CosmicError, ErrorCode
+from apps.redis_needed import redis_needed
 
 GROUP = "biometric"
 FIRST_WAIT = 5  # seconds, doubled with each violation
@@ -44,7 +41,7 @@ def check_address(request: HttpRequest) -> None:
             a limit that cannot count must not let everything through.
     """
     unit = limited_unit(client_address(request))
-    with _redis_needed():
+    with redis_needed():
         blocked_until = cache.get(f"limit:blocked:{unit}")
         if blocked_until is None:
             usage = get_usage(request, group=GROUP, key=lambda *_: unit, rate=settings.ENV.rate_limit, increment=True)
@@ -61,7 +58,7 @@ def preview_allowed(request: HttpRequest) -> bool:
         CosmicError: ``broker_unavailable`` (503).
     """
     key = f"limit:previews:{limited_unit(client_address(request))}:{int(time.time())}"
-    with _redis_needed():
+    with redis_needed():
         cache.add(key, 0, timeout=2)
         return cache.incr(key) <= PREVIEWS_A_SECOND
 
@@ -74,7 +71,7 @@ def note_challenge(origin: str) -> None:
         CosmicError: ``rate_limited`` (429) when too many stand open; ``broker_unavailable`` (503).
     """
     key = _open_challenges(origin)
-    with _redis_needed():
+    with redis_needed():
         cache.add(key, 0, timeout=CHALLENGES_KEPT)
         if cache.incr(key) <= MOST_OPEN_CHALLENGES:
             return
@@ -85,7 +82,7 @@ def note_challenge(origin: str) -> None:
 def challenge_answered(origin: str) -> None:
     """A real answer: one that let somebody in, or was counted against an account."""
     key = _open_challenges(origin)
-    with _redis_needed():
+    with redis_needed():
         if (cache.get(key) or 0) > 0:
             cache.decr(key)
 
@@ -98,7 +95,7 @@ def check_account(key: str) -> None:
     """
     if not key:
         return
-    with _redis_needed():
+    with redis_needed():
         delayed_until = cache.get(f"limit:delayed:{key}")
     if delayed_until is not None:
         raise CosmicError(ErrorCode.TOO_MANY_FAILED_ATTEMPTS, status=429, retry_after=_seconds_until(delayed_until))
@@ -108,7 +105,7 @@ def note_failure(key: str) -> None:
     """Count a failed attempt; from the sixth on each one doubles the delay."""
     if not key:
         return
-    with _redis_needed():
+    with redis_needed():
         cache.add(f"limit:failures:{key}", 0, timeout=FAILURES_KEPT)
         failures = cache.incr(f"limit:failures:{key}")
         if failures >= FREE_FAILURES:
@@ -118,7 +115,7 @@ def note_failure(key: str) -> None:
 
 def note_success(key: str) -> None:
     if key:
-        with _redis_needed():
+        with redis_needed():
             cache.delete_many([f"limit:failures:{key}", f"limit:delayed:{key}"])
 
 
@@ -154,11 +151,3 @@ def _block(unit: str) -> float:
 
 def _seconds_until(moment: float) -> int:
     return max(1, int(moment - time.time() + 0.999))
-
-
-@contextlib.contextmanager
-def _redis_needed() -> Iterator[None]:
-    try:
-        yield
-    except (ConnectionInterrupted, RedisError, OSError) as error:
-        raise CosmicError(ErrorCode.BROKER_UNAVAILABLE, status=503, retry_after=5) from error

@@ -10,6 +10,7 @@ class Purpose(models.TextChoices):
     VERIFY = "verify"
     IDENTIFY = "identify"
     ENROL = "enrol"
+    UNLOCK = "unlock"
 
 
 class CaptureTicket(models.Model):

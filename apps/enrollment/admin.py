@@ -1,37 +1,111 @@
-"""Enrolment in the admin: jobs, and duplicates that wait for an operator's word."""
+"""Enrolment in the admin: jobs, invitations, and duplicates that wait for an operator's word."""
 
 from __future__ import annotations
 
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.views.decorators.http import require_POST
 
 from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
+from apps.enrollment.selectors import job_values
 from apps.enrollment.services.duplicates import decide_duplicate
+from apps.enrollment.services.invitations import invite
 from apps.errors import CosmicError
-from apps.read_only import ReadOnly
+from apps.identities.models import Person
+from apps.identities.person_admin import PersonAdmin
+from apps.identities.selectors import sample_counts
+from apps.list_filters import DaysFilter
+from apps.paging import LongReadOnly
+
+OPEN_JOBS = (EnrolmentJob.Status.QUEUED, EnrolmentJob.Status.RUNNING, EnrolmentJob.Status.IN_REVIEW)
+LONGEST_NOTE = 500
 
 
 @admin.register(EnrolmentJob)
-class EnrolmentJobAdmin(ReadOnly):
+class EnrolmentJobAdmin(LongReadOnly):
     list_display = ("public_id", "person", "source", "status", "accepted", "done", "total", "created_at")
-    list_filter = ("status", "source")
+    list_filter = ("status", "source", ("created_at", DaysFilter))
+    list_filter_submit = True
     list_select_related = ("person__user",)
-    exclude = ("blob",)
+    search_fields = ("person__user__username",)
+    fields = (
+        *("public_id", "person", "source", "status", "error_code", "total", "done", "accepted", "refused"),
+        *("duplicates", "requested_by", "attempts", "created_at", "finished_at"),
+    )
+    readonly_fields = ("refused", "duplicates")
+
+    @admin.display(description="not usable")
+    def refused(self, job: EnrolmentJob) -> str:
+        context = {"refusals": job_values(job)["refusals"]}
+        return render_to_string("admin/enrollment/refusals.html", context)
+
+    @admin.display(description="may be enrolled already")
+    def duplicates(self, job: EnrolmentJob) -> str:
+        cases = job.duplicates.select_related("resembles__user").order_by("-llr")
+        return render_to_string("admin/enrollment/cases.html", {"cases": cases})
 
 
 @admin.register(Invitation)
-class InvitationAdmin(ReadOnly):
+class InvitationAdmin(LongReadOnly):
     list_display = ("person", "created_at", "expires_at", "used_at")
     list_select_related = ("person__user",)
+    search_fields = ("person__user__username",)
     exclude = ("token_digest",)
 
 
 @admin.register(DuplicateCase)
-class DuplicateCaseAdmin(ReadOnly):
-    list_display = ("person", "resembles", "modality", "llr", "status", "decided_at")
-    list_filter = ("status",)
+class DuplicateCaseAdmin(LongReadOnly):
+    """A case is decided on its page, with a note; several at once in the list, without one."""
+
+    list_display = ("person", "resembles", "modality", "ratio", "status", "decided_at")
+    list_filter = ("status", "modality")
     list_select_related = ("person__user", "resembles__user")
+    search_fields = ("person__user__username", "resembles__user__username")
+    ordering = ("-pk",)
+    fields = ("compared", "job", "status", "decided_by", "decided_at", "note")
+    readonly_fields = ("compared",)
+    change_form_outer_after_template = "admin/enrollment/decide.html"
     actions = ("same_person", "different_people")
+
+    @admin.display(description="log-likelihood ratio", ordering="llr")
+    def ratio(self, case: DuplicateCase) -> str:
+        return f"{case.llr:.1f}"
+
+    @admin.display(description="the two")
+    def compared(self, case: DuplicateCase) -> str:
+        people = [(one, sample_counts(one)) for one in (case.person, case.resembles)]
+        return render_to_string("admin/enrollment/compared.html", {"case": case, "people": people})
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DuplicateCase]:
+        return super().get_queryset(request).select_related("person__user", "resembles__user")
+
+    def render_change_form(self, request: HttpRequest, context, *args, **kwargs):
+        case = kwargs.get("obj")
+        context["may_decide"] = (
+            case is not None and case.status == DuplicateCase.Status.OPEN and self.has_decide_permission(request)
+        )
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self):
+        decide = self.admin_site.admin_view(require_POST(self.decide))
+        return [path("<int:pk>/decide/", decide, name="enrollment_duplicatecase_decide"), *super().get_urls()]
+
+    def decide(self, request: HttpRequest, pk: int) -> HttpResponse:
+        case = get_object_or_404(DuplicateCase.objects.select_related("person__user"), pk=pk)
+        word, note = request.POST.get("decision"), request.POST.get("note", "").strip()
+        back = HttpResponseRedirect(reverse("admin:enrollment_duplicatecase_change", args=[pk]))
+        if not self.has_decide_permission(request):
+            messages.error(request, "You may not decide this.")
+        elif word not in ("same", "different") or len(note) > LONGEST_NOTE:
+            messages.error(request, f"Choose one of the two; a note has at most {LONGEST_NOTE} characters.")
+        else:
+            self._decide(request, [case], same=word == "same", note=note)
+        return back
 
     @admin.action(description="The same person: turn the newcomer away", permissions=["decide"])
     def same_person(self, request: HttpRequest, queryset) -> None:
@@ -44,9 +118,41 @@ class DuplicateCaseAdmin(ReadOnly):
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("enrollment.change_duplicatecase")
 
-    def _decide(self, request: HttpRequest, queryset, *, same: bool) -> None:
-        for case in queryset.select_related("person"):
+    def _decide(self, request: HttpRequest, cases, *, same: bool, note: str = "") -> None:
+        for case in cases:
             try:
-                decide_duplicate(case=case, same=same, note="", actor_id=request.user.pk)
+                decide_duplicate(case=case, same=same, note=note, actor_id=request.user.pk)
             except CosmicError as error:
                 messages.warning(request, f"{case}: {error.sentence}")
+            else:
+                messages.success(request, f"{case}: {'the same person' if same else 'different people'}.")
+
+
+@admin.action(description="Re-enrol: make a link for new samples", permissions=["invite"])
+def re_enrol(page: PersonAdmin, request: HttpRequest, people: QuerySet[Person]) -> HttpResponse | None:
+    """Deletes nothing: old samples stay beside the new ones. The links are on this answer alone, and nowhere."""
+    made = []
+    for person in page.manageable(request, people):
+        if person.status == Person.Status.SUSPENDED:
+            messages.error(request, f"{person} is suspended: a link would not open.")
+        else:
+            made.append((person, invite(person=person, actor_id=request.user.pk)[1]))
+    if not made:
+        return None
+    context = {
+        **page.admin_site.each_context(request),
+        "opts": page.opts,
+        "title": "Links for new samples",
+        "made": made,
+    }
+    return TemplateResponse(request, "admin/enrollment/links.html", context, headers={"Cache-Control": "no-store"})
+
+
+def open_enrolments(person: Person) -> str:
+    jobs = person.enrolments.filter(status__in=OPEN_JOBS)
+    cases = person.duplicate_cases.filter(status=DuplicateCase.Status.OPEN).select_related("resembles__user")
+    return render_to_string("admin/enrollment/open.html", {"jobs": jobs, "cases": cases})
+
+
+PersonAdmin.actions = (*PersonAdmin.actions, re_enrol)
+PersonAdmin.sections.append(("Enrolments under way", open_enrolments))

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.access.selectors import may_manage
 from apps.captures import limits
 from apps.captures.binding import bound_to
 from apps.captures.door import receive
@@ -23,12 +24,13 @@ from apps.identities.models import Person
 from apps.identities.serializers import errors
 from apps.identities.services.consent import record_consent
 from apps.identities.services.people import create_person, person_of
-from apps.permissions import may
+from apps.permissions import Scope, may
 
 TRUE = {"true", "1", "on", "yes"}
 
 
 class EnrolView(APIView):
+    token_scope = Scope.ENROL
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
@@ -63,12 +65,12 @@ class EnrolView(APIView):
         if not may("enrollment.add_enrolmentjob")().has_permission(request, self):
             raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
         found = Person.objects.select_related("user").filter(user__username=name).first()
-        if found is not None and found.user.is_staff and not request.user.is_superuser:
-            raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
-        return found or create_person(username=name, actor_id=request.user.pk)
+        return _for_operator(request, found) or create_person(username=name, actor_id=request.user.pk)
 
 
 class EnrolmentView(APIView):
+    token_scope = Scope.ENROL
+
     @extend_schema(
         responses={200: serializers.EnrolmentAnswer, **errors(401, 403, 404)}, summary="How far an enrolment is"
     )
@@ -80,6 +82,7 @@ class EnrolmentView(APIView):
 
 
 class InvitationView(APIView):
+    token_scope = Scope.ENROL
     permission_classes = (may("enrollment.add_invitation"),)
 
     @extend_schema(
@@ -91,8 +94,14 @@ class InvitationView(APIView):
         body = serializers.InvitationRequest(data=request.data)
         body.is_valid(raise_exception=True)
         name = body.validated_data["username"]
-        person = Person.objects.filter(user__username=name).first() or create_person(
-            username=name, actor_id=request.user.pk
-        )
+        found = Person.objects.select_related("user").filter(user__username=name).first()
+        person = _for_operator(request, found) or create_person(username=name, actor_id=request.user.pk)
         invitation, url = invite(person=person, actor_id=request.user.pk)
         return Response({"url": url, "expires_at": invitation.expires_at}, status=status.HTTP_201_CREATED)
+
+
+def _for_operator(request: Request, person: Person | None) -> Person | None:
+    """The person, whose account the operator may act upon: a face that is enrolled for it opens it."""
+    if person is not None and not may_manage(request.user, person.user):
+        raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
+    return person

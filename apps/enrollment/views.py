@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -29,6 +28,7 @@ from apps.identities.models import Person
 from apps.identities.services.consent import WORDING, record_consent
 from apps.identities.services.people import person_of
 from apps.identities.services.questions import OpenQuestion, set_questions
+from apps.policies.selectors import current_policy
 
 JOBS_KEY = "enrolment_jobs"
 
@@ -99,7 +99,7 @@ def _page(request: HttpRequest, person: Person, *, submit: str, ticket: str) -> 
         "submit_url": submit,
         "ticket_url": ticket,
         "consent_wording": WORDING,
-        "voice_required": "voice" in settings.ENV.required_modalities,
+        "voice_required": "voice" in current_policy().required_modalities,
     }
     return render(request, "enrollment/enrol.html", context)
 

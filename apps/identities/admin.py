@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.contrib import admin
 from django.template.loader import render_to_string
 
 from apps.identities.calibrations import calibration
-from apps.identities.models import Consent, GalleryBuild, GalleryState, ModelVersion, Person
-from apps.identities.services.people import erase_person, set_status
+from apps.identities.models import Consent, GalleryBuild, GalleryState, ModelVersion
+from apps.identities.person_admin import PersonAdmin
+from apps.paging import LongReadOnly
 from apps.read_only import ReadOnly
 
-
-@admin.register(Person)
-class PersonAdmin(ReadOnly):
-    list_display = ("user", "status", "created_at")
-    list_filter = ("status",)
-    list_select_related = ("user",)
-    search_fields = ("user__username",)
-    actions = ("suspend", "reinstate", "erase")
-
-    @admin.action(description="Suspend: may not log in", permissions=["status"])
-    def suspend(self, request: HttpRequest, queryset) -> None:
-        for person in queryset:
-            set_status(person=person, status=Person.Status.SUSPENDED, actor_id=request.user.pk)
-
-    @admin.action(description="Reinstate people who have templates", permissions=["status"])
-    def reinstate(self, request: HttpRequest, queryset) -> None:
-        for person in queryset.filter(status=Person.Status.SUSPENDED, templates__isnull=False).distinct():
-            set_status(person=person, status=Person.Status.ACTIVE, actor_id=request.user.pk)
-
-    @admin.action(description="Erase with everything biometric (cannot be undone)", permissions=["erase"])
-    def erase(self, request: HttpRequest, queryset) -> None:
-        for person in queryset:
-            erase_person(person=person, actor_id=request.user.pk)
-        messages.success(request, "Erased.")
-
-    def has_status_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("identities.change_person")
-
-    def has_erase_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_superuser
+__all__ = ["PersonAdmin"]  # registered by its import
 
 
 @admin.register(Consent)
-class ConsentAdmin(ReadOnly):
+class ConsentAdmin(LongReadOnly):
     list_display = ("person", "version", "given_at", "withdrawn_at")
+    search_fields = ("person__user__username",)
     list_select_related = ("person__user",)
 
 

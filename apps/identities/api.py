@@ -14,10 +14,11 @@ from apps.errors import CosmicError, ErrorCode
 from apps.identities import serializers
 from apps.identities.models import GalleryBuild
 from apps.identities.services.gallery import request_rebuild
-from apps.permissions import may
+from apps.permissions import Scope, may
 
 
 class RebuildView(APIView):
+    token_scope = Scope.GALLERY
     permission_classes = (may("identities.add_gallerybuild"),)
 
     @extend_schema(
@@ -32,6 +33,7 @@ class RebuildView(APIView):
 
 
 class BuildView(APIView):
+    token_scope = Scope.GALLERY
     permission_classes = (may("identities.add_gallerybuild"),)
 
     @extend_schema(

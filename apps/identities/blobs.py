@@ -1,19 +1,29 @@
-"""Sealed files: captures and samples. A name is all that the database keeps of one."""
+"""Sealed files: captures and samples. A name is all that the database keeps of one.
+
+A file is never changed, only replaced as a whole or erased. Both lock it first, so that a replacement does not bring back
+what was erased meanwhile. Readers need no lock: they get the old content or the new one.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from apps.identities.vault import seal, unseal
+from apps.identities import vault
 
 
 def store(content: bytes, *, purpose: str) -> str:
     """Seal ``content`` and write it; returns its name. ``purpose`` is also the folder: ``captures``, ``samples``."""
     name = f"{purpose}/{uuid.uuid4().hex}"
-    return storages["sealed"].save(name, ContentFile(seal(content, purpose=purpose, bound_to=name)))
+    return storages["sealed"].save(name, ContentFile(vault.seal(content, purpose=purpose, bound_to=name)))
 
 
 def load(name: str) -> bytes:
@@ -24,15 +34,91 @@ def load(name: str) -> bytes:
         apps.identities.vault.Unsealable: it was changed or moved.
     """
     with storages["sealed"].open(name) as file:
-        return unseal(file.read(), purpose=name.split("/")[0], bound_to=name)
+        return vault.unseal(file.read(), purpose=name.split("/")[0], bound_to=name)
 
 
 def erase(name: str) -> None:
     """Delete; silent when it is gone already."""
-    if name:
-        storages["sealed"].delete(name)
+    if not name:
+        return
+    path = _path(name)
+    with _locked(path) as file:
+        if file is not None:
+            path.unlink()
+            _draft(path).unlink(missing_ok=True)  # of a resealing that was killed
 
 
 def erase_all(names: list[str]) -> None:
     for name in names:
         erase(name)
+
+
+def names_in(folder: str) -> list[str]:
+    """The names of all files in ``folder``, also of those whose row is not written yet."""
+    try:
+        found = os.scandir(_path(folder))
+    except FileNotFoundError:
+        return []
+    with found:
+        return sorted(f"{folder}/{entry.name}" for entry in found if not entry.name.startswith("."))
+
+
+def is_current(name: str) -> bool:
+    """Whether a file is sealed under the first master key; a file that is gone is nobody's concern."""
+    try:
+        with _path(name).open("rb") as file:
+            return vault.is_current(file.read(vault.HEADING_BYTES))
+    except FileNotFoundError:
+        return True
+
+
+def reseal(name: str) -> None:
+    """Seal a file under the first master key, in its place; silent when it is gone.
+
+    Raises:
+        apps.identities.vault.Unsealable: it was changed or moved, and is left as it is.
+    """
+    path = _path(name)
+    with _locked(path) as file:
+        if file is None:
+            return
+        sealed = vault.reseal(file.read(), purpose=name.split("/")[0], bound_to=name)
+        draft = _draft(path)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as written:
+            written.write(sealed)
+            written.flush()
+            os.fsync(written.fileno())
+        draft.replace(path)
+
+
+def _path(name: str) -> Path:
+    return Path(storages["sealed"].path(name))
+
+
+def _draft(path: Path) -> Path:
+    """One name for each file: what a killed process left is written over, or erased with the file."""
+    return path.with_name(f".{path.name}.resealed")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO | None]:
+    """The file under a lock of the file system, so that nobody else replaces or erases it; None when it is gone."""
+    while True:
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            yield None
+            return
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_still(path, file):
+                yield file
+                return
+
+
+def _is_still(path: Path, file: BinaryIO) -> bool:
+    """Whether the name still leads to the file that was locked, and not to one that has replaced it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False

@@ -36,6 +36,7 @@ class Person(models.Model):
     class Meta:
         ordering = ("user__username",)
         verbose_name_plural = "people"
+        permissions = [("erase_person", "Can erase a person with everything biometric")]
 
     def __str__(self) -> str:
         return self.user.get_username()
@@ -158,6 +159,16 @@ class CaptureTrace(models.Model):
 
     def __str__(self) -> str:
         return f"trace {self.pk}"
+
+
+class RootSecret(models.Model):
+    """One row: what keyed digests and derived seeds hang on, sealed (``apps.identities.root_secret``)."""
+
+    sealed = models.BinaryField()
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"made {self.made_at:%Y-%m-%d}"
 
 
 class GalleryBuild(models.Model):

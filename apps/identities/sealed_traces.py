@@ -13,7 +13,7 @@ PURPOSE = "traces"
 
 
 def seal_trace(content: bytes, *, person_id: int) -> bytes:
-    return seal(content, purpose=PURPOSE, bound_to=_place(person_id))
+    return seal(content, purpose=PURPOSE, bound_to=place_of(person_id))
 
 
 def open_traces(person_id: int) -> list[bytes]:
@@ -22,11 +22,12 @@ def open_traces(person_id: int) -> list[bytes]:
     found = []
     for pk, sealed in CaptureTrace.objects.filter(person_id=person_id).values_list("pk", "sealed"):
         try:
-            found.append(unseal(sealed, purpose=PURPOSE, bound_to=_place(person_id)))
+            found.append(unseal(sealed, purpose=PURPOSE, bound_to=place_of(person_id)))
         except Unsealable as error:
             log.warning("trace %s was passed over: %s", pk, error)
     return found
 
 
-def _place(person_id: int) -> str:
+def place_of(person_id: int) -> str:
+    """What a person's traces are bound to."""
     return f"person:{person_id}"

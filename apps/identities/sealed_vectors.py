@@ -22,8 +22,12 @@ def open_vector(template: Template) -> bytes:
     Raises:
         apps.identities.vault.Unsealable: the row was changed, or belongs elsewhere.
     """
-    bound_to = _place(template.sample_id, template.model_version_id)
-    return unseal(template.sealed_vector, purpose=PURPOSE, bound_to=bound_to)
+    return unseal(template.sealed_vector, purpose=PURPOSE, bound_to=place_of(template))
+
+
+def place_of(template: Template) -> str:
+    """What a template's vector is bound to."""
+    return _place(template.sample_id, template.model_version_id)
 
 
 def _place(sample_id: int, model_version_id: int) -> str:

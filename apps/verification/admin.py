@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -15,11 +16,21 @@ from apps.audit.services.record import record_event
 from apps.captures import bundle
 from apps.captures.addresses import client_address
 from apps.identities import blobs
+from apps.identities.models import Person
+from apps.identities.person_admin import PersonAdmin
 from apps.identities.vault import Unsealable
-from apps.verification.models import AttemptLabel, Capture, Decision, StageRecord
+from apps.list_filters import DaysFilter
+from apps.paging import LongList
+from apps.verification.admin_filters import ReasonFilter, ReviewFilter, attempts_found
+from apps.verification.models import AttemptLabel, Capture, Decision, Outcome, StageRecord, VerdictReview
 from apps.verification.selectors import sentence_told
+from apps.verification.services.personal_data import captures_of
+from apps.verification.services.review import review_verdict
 
 PICTURES = "verification.view_capture_pictures"
+REVIEW = "verification.add_verdictreview"
+LABEL = "verification.add_attemptlabel"
+LATEST = 8  # attempts on a person's page
 SHOWN = 8  # pictures of one capture, spread over its time
 
 
@@ -44,17 +55,46 @@ class LabelInline(StackedInline):
     max_num = 1
 
 
+class ReviewInline(StackedInline):
+    """One permission, to add a review, is also that to think again: each word of it is an event."""
+
+    model = VerdictReview
+    fields = ("verdict", "note")
+    verbose_name = "review"
+    verbose_name_plural = "Was the decision right? (a note for the record: the decision itself does not change)"
+    extra = 0
+    max_num = 1
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Capture | None = None) -> bool:
+        return request.user.has_perm(REVIEW) and (obj is None or hasattr(obj, "decision"))
+
+    def has_change_permission(self, request: HttpRequest, obj: Capture | None = None) -> bool:
+        return request.user.has_perm(REVIEW)
+
+    def has_view_permission(self, request: HttpRequest, obj: Capture | None = None) -> bool:
+        return request.user.has_perm(REVIEW) or request.user.has_perm("verification.view_capture")
+
+
 @admin.register(Capture)
-class CaptureAdmin(ModelAdmin):
-    list_display = ("public_id", "purpose", "claimed", "status", "outcome", "why", "label", "address", "created_at")
-    list_filter = ("purpose", "status", "decision__outcome", "decision__reason", "label__truth", "label__instrument")
-    list_select_related = ("claimed__user", "decision", "label")
+class CaptureAdmin(LongList, ModelAdmin):
+    list_display = (
+        *("public_id", "purpose", "claimed", "status", "outcome", "why", "review", "label", "address", "created_at"),
+    )
+    list_filter = (
+        *("decision__outcome", ReasonFilter, ReviewFilter, ("created_at", DaysFilter), "purpose", "status"),
+        *("label__truth", "label__instrument"),
+    )
+    list_filter_submit = True
+    list_select_related = ("claimed__user", "decision", "label", "review")
+    search_fields = ("public_id",)  # what is searched stands in get_search_results
+    search_help_text = "A person's name or id, an attempt's id, or an address."
     fields = (
         *("public_id", "purpose", "policy", "claimed", "one_to_many", "status", "error_code", "attempts", "address"),
-        *("stages_seen", "pictures"),
+        *("created_at", "stages_seen", "pictures"),
     )
     readonly_fields = fields
-    inlines = (DecisionInline, LabelInline)
+    inlines = (DecisionInline, ReviewInline, LabelInline)
 
     @admin.display(ordering="decision__outcome")
     def outcome(self, capture: Capture) -> str:
@@ -67,6 +107,14 @@ class CaptureAdmin(ModelAdmin):
     @admin.display(ordering="label__truth")
     def label(self, capture: Capture) -> str:
         return str(capture.label) if hasattr(capture, "label") else ""
+
+    @admin.display(ordering="review__verdict")
+    def review(self, capture: Capture) -> str:
+        return capture.review.verdict if hasattr(capture, "review") else ""
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str):
+        term = search_term.strip()
+        return (attempts_found(queryset, term) if term else queryset), False
 
     @admin.display(description="stages")
     def stages_seen(self, capture: Capture) -> str:
@@ -112,13 +160,26 @@ class CaptureAdmin(ModelAdmin):
         return HttpResponse(frames[index], content_type=kind, headers={"X-Content-Type-Options": "nosniff"})
 
     def save_formset(self, request: HttpRequest, form, formset, change: bool) -> None:
-        for label in formset.save(commit=False):
-            label.labelled_by = request.user.get_username()
-            label.save()
-            self._record(request, label, label.truth)
+        changed = formset.save(commit=False)
+        for row in changed:
+            if isinstance(row, VerdictReview):
+                self._review(request, row)
+            elif isinstance(row, AttemptLabel):
+                row.labelled_by = request.user.get_username()
+                row.save()
+                self._record(request, row, row.truth)
         for label in formset.deleted_objects:
             label.delete()
             self._record(request, label, "label removed")
+
+    def _review(self, request: HttpRequest, review: VerdictReview) -> None:
+        review_verdict(
+            capture=review.capture,
+            verdict=review.verdict,
+            note=review.note,
+            actor_id=request.user.pk,
+            address=client_address(request),
+        )
 
     def _record(self, request: HttpRequest, label: AttemptLabel, result: str) -> None:
         record_event(
@@ -130,6 +191,10 @@ class CaptureAdmin(ModelAdmin):
             reference=label.capture.public_id,
             details={"instrument": label.instrument},
         )
+
+    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
+        """The attempt itself is never changed: whoever may review it or label it may send the page."""
+        return any(request.user.has_perm(one) for one in (REVIEW, LABEL, "verification.change_capture"))
 
     def has_add_permission(self, request: HttpRequest, obj=None) -> bool:
         return False
@@ -155,3 +220,20 @@ def _frames(capture: Capture) -> list[bytes]:
         return bundle.unpack(blobs.load(capture.blob)).frames
     except (FileNotFoundError, Unsealable):  # erased since the row was read, or changed on the disk
         return []
+
+
+def latest_attempts(person: Person) -> str:
+    """The newest decisions about a person, for their page."""
+    about = Decision.objects.filter(Q(capture__claimed=person) | Q(person=person))
+    context = {"person": person, "decisions": about.order_by("-pk")[:LATEST]}
+    return render_to_string("admin/identities/attempts.html", context)
+
+
+def kept_attempts(person: Person) -> tuple[str, int]:
+    return "attempts whose pictures and sound are still kept", captures_of(person).exclude(blob="").count()
+
+
+granted = Decision.objects.filter(person=OuterRef("pk"), outcome=Outcome.GRANTED).order_by("-pk")
+PersonAdmin.columns["last_granted"] = Subquery(granted.values("at")[:1])
+PersonAdmin.sections.append(("Latest attempts", latest_attempts))
+PersonAdmin.goes.append(kept_attempts)

@@ -20,7 +20,7 @@ from apps.captures.models import Purpose
 from apps.captures.services.tickets import issue_ticket
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.serializers import errors
-from apps.permissions import may
+from apps.permissions import Scope, may
 from apps.verification import serializers
 from apps.verification.models import Capture
 from apps.verification.selectors import capture_of, job_values
@@ -39,6 +39,7 @@ PREFER = OpenApiParameter(
 
 
 class TicketView(APIView):
+    token_scope = frozenset({Scope.VERIFY, Scope.IDENTIFY, Scope.ENROL})
     parser_classes = (JSONParser,)
 
     @extend_schema(
@@ -58,6 +59,7 @@ class TicketView(APIView):
 
 
 class VerifyView(APIView):
+    token_scope = Scope.VERIFY
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
@@ -89,6 +91,7 @@ class VerifyView(APIView):
 
 
 class IdentifyView(APIView):
+    token_scope = Scope.IDENTIFY
     parser_classes = (MultiPartParser,)
     permission_classes = (may("verification.add_capture"),)
 
@@ -118,6 +121,8 @@ class IdentifyView(APIView):
 
 
 class JobView(APIView):
+    token_scope = frozenset({Scope.VERIFY, Scope.IDENTIFY})
+
     @extend_schema(
         parameters=[PREFER],
         responses={200: serializers.JobAnswer, **errors(401, 403, 404)},
@@ -130,6 +135,7 @@ class JobView(APIView):
 
 
 class AnswerView(APIView):
+    token_scope = Scope.VERIFY
     parser_classes = (JSONParser, MultiPartParser)
 
     @extend_schema(

@@ -6,19 +6,20 @@ import time
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.conf import settings
-from django.http import HttpRequest
 
 from apps.captures import limits
-from apps.captures.binding import account_binding, session_binding
+from apps.captures.scopes import binding_of, request_of
 from apps.errors import CosmicError
+from apps.permissions import Scope, scope_allows
 from apps.verification.models import Capture
 from apps.verification.selectors import capture_of, job_values
 from apps.verification.services import preview
 from apps.verification.services.progress import group_of
 
+NOT_ALLOWED = 4403
 NOT_FOUND = 4404
 TOO_MANY = 4429
+CAPTURES = frozenset({Scope.VERIFY, Scope.IDENTIFY, Scope.ENROL, Scope.MESSAGES})
 
 
 class CaptureConsumer(AsyncJsonWebsocketConsumer):
@@ -28,6 +29,9 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
     last_sent: dict[str, object] | None = None
 
     async def connect(self) -> None:
+        if not scope_allows(self.scope.get("token_scopes"), CAPTURES):
+            await self.close(code=NOT_ALLOWED)
+            return
         try:
             self.capture = await self._capture()
         except CosmicError:
@@ -41,6 +45,10 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
         if self.capture is not None:
             await self.channel_layer.group_discard(group_of(self.capture), self.channel_name)
 
+    def binding(self) -> str:
+        """What the capture has to be bound to, to be seen here."""
+        return binding_of(self.scope)
+
     async def capture_changed(self, event: dict) -> None:
         if self.capture is None:
             return
@@ -52,7 +60,7 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _capture(self) -> Capture:
-        return capture_of(public_id=self.scope["url_route"]["kwargs"]["public_id"], bound_to=_binding(self.scope))
+        return capture_of(public_id=self.scope["url_route"]["kwargs"]["public_id"], bound_to=self.binding())
 
     @database_sync_to_async
     def _values(self, capture: Capture) -> dict[str, object]:
@@ -98,7 +106,7 @@ class PreviewConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _show(self, frame: bytes) -> None:
-        if limits.preview_allowed(_as_request(self.scope)):
+        if limits.preview_allowed(request_of(self.scope)):
             preview.show_frame(watcher=self.watcher, frame=frame)
 
     async def preview_seen(self, event: dict) -> None:
@@ -106,22 +114,4 @@ class PreviewConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _check_limits(self) -> None:
-        limits.check_address(_as_request(self.scope))
-
-
-def _binding(scope: dict) -> str:
-    """Whose captures this socket may see: those of its session; a client with a token gives it as the sub-protocol."""
-    user = scope.get("token_user")
-    if user is not None:
-        return account_binding(user.pk)
-    return session_binding(scope["session"].session_key)
-
-
-def _as_request(scope: dict) -> HttpRequest:
-    request = HttpRequest()
-    client = scope.get("client")
-    request.META["REMOTE_ADDR"] = client[0] if client else ""
-    forwarded = dict(scope["headers"]).get(b"x-forwarded-for", b"")
-    if forwarded and settings.ENV.trusted_proxies:
-        request.META["HTTP_X_FORWARDED_FOR"] = forwarded.decode("latin-1")
-    return request
+        limits.check_address(request_of(self.scope))

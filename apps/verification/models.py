@@ -41,7 +41,10 @@ class Capture(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        permissions = [("view_capture_pictures", "Can look at the pictures of a capture, while they are kept")]
+        permissions = [
+            ("view_capture_pictures", "Can look at the pictures of a capture, while they are kept"),
+            ("view_scanner_monitor", "Can watch captures as they run"),
+        ]
 
     def __str__(self) -> str:
         return f"capture {self.public_id}"
@@ -62,6 +65,8 @@ class StageRecord(models.Model):
     class Meta:
         ordering = ("capture_id", "position")
         constraints = [models.UniqueConstraint(fields=["capture", "position"], name="one_record_per_stage")]
+        # For the dashboard: which stage refused lately.
+        indexes = [models.Index(fields=["outcome", "capture", "name"], name="stage_refusals")]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.outcome}"
@@ -84,6 +89,13 @@ class Decision(models.Model):
     candidates = models.JSONField(default=list, help_text="1:N: public ids with posterior, best first")
     milliseconds = models.FloatField(default=0)
     at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        # For the dashboard: outcomes and reasons by day, from the index alone.
+        indexes = [
+            models.Index(fields=["at", "outcome"], name="decision_by_time"),
+            models.Index(fields=["outcome", "at", "reason"], name="decision_by_outcome"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.reason}"
@@ -139,6 +151,35 @@ class AttemptLabel(models.Model):
     def clean(self) -> None:
         if (self.truth == self.Truth.ATTACK) != bool(self.instrument):
             raise ValidationError({"instrument": "An attack needs its instrument; a bona fide attempt has none."})
+
+
+class VerdictReview(models.Model):
+    """What an operator thinks of a decision, afterwards. It changes no decision."""
+
+    class Verdict(models.TextChoices):
+        CONFIRMED = "confirmed", "confirmed: the decision was right"
+        REJECTED = "rejected", "rejected: the decision was wrong"
+
+    capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="review")
+    verdict = models.CharField(max_length=9, choices=Verdict)
+    note = models.CharField(max_length=500, blank=True, help_text="why; needed where the decision is rejected")
+    reviewer = models.CharField(max_length=64, help_text="id of the account")
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(verdict="confirmed") | models.Q(verdict="rejected", note__gt=""),
+                name="a_rejected_verdict_has_a_note",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.verdict
+
+    def clean(self) -> None:
+        if self.verdict == self.Verdict.REJECTED and not self.note.strip():
+            raise ValidationError({"note": "Say why the decision was wrong."})
 
 
 class CognitiveChallenge(models.Model):

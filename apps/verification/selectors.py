@@ -141,12 +141,12 @@ def challenge_values(challenge: CognitiveChallenge) -> dict[str, object]:
 def decision_values(decision: Decision, capture: Capture, *, full: bool) -> dict[str, object]:
     """A stranger learns that it was refused, and what to do about the picture; never which factor did not match."""
     code, message = _said(decision, full=full)
-    login = capture.purpose == Purpose.LOGIN
+    granting = capture.purpose in (Purpose.LOGIN, Purpose.UNLOCK)
     values: dict[str, object] = {
         "outcome": decision.outcome,
         "reason": code,
         "message": message,
-        "next": "retry" if decision.outcome == Outcome.DENIED else ("complete" if login else "none"),
+        "next": "retry" if decision.outcome == Outcome.DENIED else ("complete" if granting else "none"),
     }
     if full:
         person = decision.person

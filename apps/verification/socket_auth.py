@@ -6,15 +6,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.db import database_sync_to_async
-from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+
+from apps.access.authentication import ScopedTokenAuthentication, scopes_of
 
 App = Callable[[dict, Any, Any], Awaitable[None]]
 PREFIX = b"token "
 
 
 class TokenAuth:
-    """ASGI middleware: sets ``scope["token_user"]`` and ``scope["user"]`` from a valid token, and nothing from others."""
+    """ASGI middleware: sets ``scope["token_user"]``, ``scope["user"]`` and ``scope["token_scopes"]`` from a valid token, and
+    nothing from others. A consumer that serves tokens asks ``scope_allows(scope["token_scopes"], ...)``."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -22,18 +24,20 @@ class TokenAuth:
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         header = dict(scope["headers"]).get(b"authorization", b"")
         scope = dict(scope)
-        scope["token_user"] = None
+        scope["token_user"] = scope["token_scopes"] = None
         if header.lower().startswith(PREFIX):
-            user = await _user_of(header[len(PREFIX) :].strip())
-            if user is not None:
-                scope["token_user"] = scope["user"] = user
+            found = await _found(header[len(PREFIX) :].strip())
+            if found is not None:
+                scope["token_user"], scope["token_scopes"] = found
+                scope["user"] = scope["token_user"]
         await self._app(scope, receive, send)
 
 
 @database_sync_to_async
-def _user_of(token: bytes):
+def _found(token: bytes):
+    """The token's account and scopes, or None."""
     try:
-        user, _ = TokenAuthentication().authenticate_credentials(token)
+        user, auth_token = ScopedTokenAuthentication().authenticate_credentials(token)
     except AuthenticationFailed:
         return None
-    return user if user.is_active else None
+    return (user, scopes_of(auth_token)) if user.is_active else None

@@ -8,7 +8,6 @@ from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
@@ -24,13 +23,14 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.captures import limits
 from apps.captures.addresses import client_address
 from apps.captures.binding import bound_to
-from apps.captures.challenges import Kind
+from apps.captures.challenges import choices_offered
 from apps.captures.door import receive
 from apps.captures.models import Purpose
 from apps.captures.services.tickets import issue_ticket
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.selectors import sample_counts
 from apps.identities.services.people import erase_person, person_of
+from apps.policies.selectors import current_policy
 from apps.verification.selectors import capture_of, job_values
 from apps.verification.serializers import WhatIsPossible, ticket_answer
 from apps.verification.services.answers import take_answer
@@ -39,13 +39,6 @@ from apps.verification.services.personal_data import export_zip, stored_about
 from apps.verification.services.submit import submit_capture
 
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]  # recovery codes alone are none
-# How the page offers to leave a challenge out.
-CHOICES = {
-    Kind.BLINK: "blink when asked",
-    Kind.TURN: "turn my head when asked",
-    Kind.LIGHT: "look at changing coloured light, or see the screen",
-    Kind.DIGITS: "read digits aloud",
-}
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -61,11 +54,11 @@ def login_page(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("account")
     bound_to(request)  # the session that the websocket and the nonce belong to
-    may_choose = settings.ENV.challenge_choice and settings.ENV.challenge_count
+    policy = current_policy()
     context = {
-        "voice_required": "voice" in settings.ENV.required_modalities,
-        "retention_days": settings.ENV.capture_retention_days,
-        "choices": {kind: CHOICES[Kind(kind)] for kind in settings.ENV.challenges} if may_choose else {},
+        "voice_required": "voice" in policy.required_modalities,
+        "retention_days": policy.capture_retention_days,
+        "choices": choices_offered(),
     }
     return render(request, "verification/login.html", context)
 
@@ -167,6 +160,7 @@ def login_complete(request: HttpRequest) -> JsonResponse:
         capture_id=str(_json_body(request).get("capture", "")),
         bound_to=bound_to(request),
         address=client_address(request),
+        purpose=Purpose.LOGIN,
     )
     user = grant.person.user
     # Whoever may change other people's accounts does not come in by biometrics alone.

@@ -10,20 +10,33 @@ export class Refused extends Error {
 
 /** POST a FormData or a plain object; the parsed answer, or a Refused with the server's sentence. */
 export async function post(url, body, csrf) {
+  return send("POST", url, body, csrf);
+}
+
+export async function put(url, body, csrf) {
+  return send("PUT", url, body, csrf);
+}
+
+export async function remove(url, csrf) {
+  const headers = { "X-CSRFToken": csrf, Accept: "application/json" };
+  return read(() => fetch(url, { method: "DELETE", headers, credentials: "same-origin" }));
+}
+
+async function send(method, url, body, csrf) {
   const headers = { "X-CSRFToken": csrf, Accept: "application/json" };
   const form = body instanceof FormData;
   if (!form) headers["Content-Type"] = "application/json";
-  return read(() => fetch(url, { method: "POST", headers, body: form ? body : JSON.stringify(body), credentials: "same-origin" }));
+  return read(() => fetch(url, { method, headers, body: form ? body : JSON.stringify(body), credentials: "same-origin" }));
 }
 
 export async function get(url) {
   return read(() => fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-store" }));
 }
 
-async function read(send) {
+async function read(ask) {
   let answer;
   try {
-    answer = await send();
+    answer = await ask();
   } catch {
     throw new Refused("unreachable", "The server cannot be reached. Please check your connection and try again.");
   }

@@ -6,10 +6,10 @@ const ASK_EVERY = 1000;
 const GIVE_UP_AFTER = 120_000;
 
 /** Calls `show(job)` at each change, and resolves with the job once `settled(job)`. */
-export function follow(id, pollUrl, show, settled) {
+export function follow(socketPath, pollUrl, show, settled) {
   return new Promise((resolve, reject) => {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/ws/captures/${id}/`);
+    const socket = new WebSocket(`${scheme}://${location.host}${socketPath}`);
     const until = Date.now() + GIVE_UP_AFTER;
     let timer = null;
     let ended = false;

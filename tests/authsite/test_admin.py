@@ -10,8 +10,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from apps.enrollment.models import DuplicateCase, EnrolmentJob
-from apps.identities.models import GalleryState, ModelVersion, Person
+from apps.enrollment.models import DuplicateCase
+from apps.identities.models import ModelVersion, Person
 from models.evaluation.calibration import Calibrator, Logistic
 from models.evaluation.figures import Interval
 from models.evaluation.pav import fit_pav
@@ -24,27 +24,11 @@ from models.evaluation.record import (
     Operating,
     TrialCounts,
 )
-from tests.factories import ModelVersionFactory, UserFactory, direction, enrolled
+from tests.factories import ModelVersionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
 OURS = [model for model in admin.site._registry if model.__module__.startswith("apps.")]
-
-
-@pytest.fixture
-def officer(client: Client) -> Client:
-    client.force_login(UserFactory(is_staff=True, is_superuser=True))
-    return client
-
-
-@pytest.fixture
-def case() -> DuplicateCase:
-    GalleryState.objects.create(pk=1, pack="builtin")
-    version = ModelVersionFactory()
-    known, newcomer = (enrolled(version, [direction(seed)]) for seed in (1, 2))
-    Person.objects.filter(pk=newcomer.pk).update(status=Person.Status.IN_REVIEW)
-    job = EnrolmentJob.objects.create(person=newcomer, source="rest", status=EnrolmentJob.Status.IN_REVIEW)
-    return DuplicateCase.objects.create(job=job, person=newcomer, resembles=known, modality="face", llr=9.0)
 
 
 def address(model: type, page: str) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
+
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.contrib.auth.models import Permission
+from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
 from apps.audit.models import Event
+from apps.identities.models import GalleryState
 from apps.verification.models import Capture, Decision, StageRecord
 from tests.factories import ModelVersionFactory, PersonFactory, UserFactory, direction, enrolled
 
@@ -52,6 +58,9 @@ def token(client: Client, **values: str) -> dict[str, str]:
 
 
 def code() -> str:
+    """The code of now, with at least three seconds to live."""
+    if time.time() % 30 > 27:
+        time.sleep(3)
     return format_hotp_value(hotp_value(SECRET, next(iter(yield_hotp_counters_from_time()))))
 
 
@@ -78,9 +87,90 @@ def test_statistics_are_counted(client: Client, operator, attempts):
     assert len(values["attempts"]) == 14
     assert values["refused_by_stage"][0] == {"name": "liveness", "count": 2}
     assert {row["reason"] for row in values["refused_by_reason"]} == {"not_live", "no_blink", "no_match"}
-    assert values["non_match_as_seen"] == {"attempts": 4, "denied": 3, "share": 0.75}
+    assert {row["reason"] for row in values["refused_by_gates"]} == {"not_live", "no_blink"}
+    seen = values["non_match_as_seen"]
+    assert (seen["attempts"], seen["denied"], seen["share"]) == (4, 3, 0.75)
+    assert [(day["attempts"], day["denied"]) for day in seen["by_day"]] == [(4, 3)]
     assert values["gallery"]["templates"] == [{"pack": "builtin", "model": "dlib_resnet", "count": 1}]
     assert values["queues"]["waiting"] == {"captures": 0, "previews": 0, "enrolments": 0}
+
+
+def test_time_in_the_cascade_is_that_of_the_last_day(client: Client, operator, attempts):
+    for spent, decision in zip((100.0, 200.0, 300.0), Decision.objects.order_by("pk"), strict=False):
+        Decision.objects.filter(pk=decision.pk).update(milliseconds=spent)
+    Decision.objects.filter(milliseconds=300.0).update(at=timezone.now() - timedelta(days=2))
+
+    client.force_login(operator)
+
+    assert client.get("/admin/stats").json()["cascade_milliseconds"] == {"decisions": 2, "median": 200, "p95": 200}
+
+
+def test_models_that_answer_are_named_with_their_calibration(client: Client, operator):
+    made = (timezone.now() - timedelta(days=3)).date().isoformat()
+    GalleryState.objects.create(pk=1, pack="edgeface")
+    ModelVersionFactory(pack="builtin", name="not_this_one")
+    ModelVersionFactory(pack="edgeface", name="edgeface_xs", calibration={"name": "edgeface/lfw", "made_at": made})
+    ModelVersionFactory(pack="edgeface", name="older", calibration={"name": "of 1.0", "slope": 1.0})
+    client.force_login(operator)
+
+    found = {row["model"]: row for row in client.get("/admin/stats").json()["models"]}
+
+    assert set(found) == {"edgeface_xs", "older"}
+    assert (found["edgeface_xs"]["calibration"], found["edgeface_xs"]["age_days"]) == ("edgeface/lfw", 3)
+    assert found["older"]["age_days"] is None
+
+
+def test_workers_are_listed_with_their_age(client: Client, operator):
+    cache.set("worker:ready:one@host", time.time() - 4, 60)
+    client.force_login(operator)
+
+    (seen,) = client.get("/admin/stats").json()["workers"]["seen"]
+
+    assert seen["worker"] == "one@host"
+    assert 4 <= seen["seconds_since_seen"] < 60
+
+
+def test_a_picture_is_shown_on_request_alone(client: Client, operator, attempts):
+    capture = Capture.objects.filter(decision__outcome="DENIED").latest("pk")
+    Capture.objects.filter(pk=capture.pk).update(blob="captures/kept")
+    address = f"/admin/verification/capture/{capture.pk}/pictures/0/"
+    viewer = UserFactory(is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_capture"))
+
+    client.force_login(operator)
+    page = client.get("/admin/").content.decode()
+    client.force_login(viewer)
+    without = client.get("/admin/").content.decode()
+
+    assert page.count("/pictures/0/") == 1  # the others were erased
+    assert f'href="{address}"' in page and f'src="{address}"' not in page
+    assert "/pictures/0/" not in without
+    assert not Event.objects.filter(action="capture.viewed").exists()
+
+
+def test_the_sidebar_shows_what_the_role_opens(client: Client, operator):
+    viewer = UserFactory(is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_capture"))
+
+    def titles() -> dict[str, list[str]]:
+        sections = client.get("/admin/").context["sidebar_navigation"]
+        return {section["title"]: [item["title"] for item in section["items"]] for section in sections}
+
+    client.force_login(operator)
+    everything = titles()
+    client.force_login(viewer)
+
+    assert titles() == {"Work": ["Dashboard", "Attempts"]}
+    assert list(everything) == ["Work", "Trail", "Setup"]
+    assert "Live monitor" in everything["Work"]
+
+
+def test_every_entry_of_the_sidebar_opens(client: Client, operator):
+    client.force_login(operator)
+
+    for section in client.get("/admin/").context["sidebar_navigation"]:
+        for item in section["items"]:
+            assert client.get(item["link"]).status_code == 200, item
 
 
 def test_an_empty_system_has_a_dashboard(client: Client, operator):
@@ -99,7 +189,7 @@ def test_the_dashboard_asks_few_questions_however_many_attempts(
         capture = Capture.objects.create(purpose="login", claimed=person, bound_to="x")
         Decision.objects.create(capture=capture, outcome="DENIED", reason="no_match")
 
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         client.get("/admin/")
 
 
@@ -109,11 +199,11 @@ def test_logs_are_paged_newest_first(client: Client, operator):
         token(client)
 
     first = client.get("/admin/logs?limit=4&action=operator.", **header).json()
-    second = client.get(f"/admin/logs?limit=4&before={first['next']}", **header).json()
+    second = client.get(f"/admin/logs?limit=4&action=operator.&before={first['next']}", **header).json()
 
     numbers = [event["sequence"] for event in first["events"] + second["events"]]
     assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) == 6
-    assert second["next"] == 1
+    assert second["next"] == Event.objects.filter(action="operator.login").last().sequence
 
 
 @pytest.mark.parametrize("wrong", ["limit=-1", "before=x", "limit=1e9"])

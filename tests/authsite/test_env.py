@@ -29,6 +29,8 @@ def read():
         ("COSMIC_CONFIDENCE_LOW", "0.7"),
         ("COSMIC_REQUIRED_MODALITIES", "face,smell"),
         ("COSMIC_TRUSTED_PROXIES", "the proxy"),
+        ("COSMIC_ATTEMPT_RETENTION_DAYS", "0"),
+        ("COSMIC_ENROLMENT_JOB_RETENTION_DAYS", "3651"),
     ],
 )
 def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str):

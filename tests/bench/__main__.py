@@ -18,10 +18,18 @@ def main() -> None:
     import django
 
     django.setup()
-    from tests.bench import cascade, fusion, search, service
+    from tests.bench import admin, audit, cascade, fusion, messages, search, service
 
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {cpu_name()}\n")
-    parts = {"cascade": cascade.report, "fusion": fusion.report, "search": search.report, "service": service.report}
+    parts = {
+        "cascade": cascade.report,
+        "fusion": fusion.report,
+        "search": search.report,
+        "service": service.report,
+        "messages": messages.report,
+        "admin": admin.report,
+        "audit": audit.report,
+    }
     for name in sys.argv[1:] or parts:
         with tempfile.TemporaryDirectory(prefix="cosmic-bench-") as folder:
             parts[name](Path(folder))

@@ -17,7 +17,10 @@
     const now = performance.now();
     const acting = person.began !== null && person.act.length;
     const frames = acting ? person.act : person.rest;
-    if (frames.length) {
+    if (!frames.length) {
+      pen.fillStyle = `rgb(96 96 ${96 + (now % 2)})`; // an empty room; a canvas that stays the same sends no frames
+      pen.fillRect(0, 0, WIDTH, HEIGHT);
+    } else {
       const index = Math.floor(((now - (acting ? person.began : 0)) / 1000) * person.rate);
       pen.drawImage(frames[acting ? Math.min(index, frames.length - 1) : index % frames.length], 0, 0);
     }
@@ -34,6 +37,9 @@
   };
 
   window.virtualPerson = {
+    leave() {
+      person.rest = [];
+    },
     async rest(frames, rate) {
       person.rest = await decode(frames);
       person.rate = rate;

@@ -14,6 +14,7 @@ from django.utils import timezone
 from apps.captures.challenges import Challenge, draw_challenge
 from apps.captures.models import CaptureTicket
 from apps.errors import CosmicError, ErrorCode
+from apps.policies.selectors import current_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def issue_ticket(
         origin, voice, cannot: see ``draw_challenge``.
 
     Raises:
-        CosmicError: ``challenge_impossible`` (409).
+        CosmicError: ``challenge_impossible`` (409), ``policy_unreadable`` (503).
     """
     challenge = draw_challenge(purpose=purpose, origin=origin or bound_to, voice=voice, cannot=cannot)
     nonce = secrets.token_urlsafe(24)
@@ -75,7 +76,7 @@ def redeem_ticket(*, nonce: str, purpose: str, bound_to: str) -> CaptureTicket:
 def _life(challenge: Challenge) -> float:
     """A challenge is to be played at once: who takes long has time to make up an answer."""
     if challenge.steps:
-        return challenge.seconds + settings.ENV.challenge_deadline_seconds
+        return challenge.seconds + current_policy().challenge_deadline_seconds
     return settings.ENV.capture_ticket_seconds
 
 

@@ -12,7 +12,7 @@ from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Person
 from apps.identities.services.templates import touch_gallery
-from apps.identities.signals import forgetting
+from apps.identities.signals import erasing, forgetting
 
 
 def create_person(*, username: str, actor_id: object) -> Person:
@@ -57,6 +57,7 @@ def erase_person(*, person: Person, actor_id: object) -> None:
     with transaction.atomic():
         names = list(person.samples.values_list("blob", flat=True))
         forgetting.send(Person, person=person)
+        erasing.send(Person, person=person)
         public_id = person.public_id
         person.user.delete()
         touch_gallery()

@@ -35,11 +35,10 @@ def set_questions(*, person: Person, questions: list[OpenQuestion], actor_id: ob
     with transaction.atomic():
         person.questions.all().delete()
         for one in questions:
-            place = f"person:{person.pk}"
             SecurityQuestion.objects.create(
                 person=person,
-                question=seal(one.question.strip().encode(), purpose=PURPOSE, bound_to=place),
-                answer=seal(one.answer.strip().encode(), purpose=PURPOSE, bound_to=f"{place}|answer"),
+                question=seal(one.question.strip().encode(), purpose=PURPOSE, bound_to=question_place(person.pk)),
+                answer=seal(one.answer.strip().encode(), purpose=PURPOSE, bound_to=answer_place(person.pk)),
             )
         record_event(
             action="questions.set", actor_id=actor_id, subject_id=person.public_id, details={"count": len(questions)}
@@ -54,11 +53,20 @@ def any_question(person: Person) -> SecurityQuestion | None:
 
 def open_question(question: SecurityQuestion) -> OpenQuestion:
     """Raises apps.identities.vault.Unsealable when the row was changed or moved."""
-    place = f"person:{question.person_id}"
     return OpenQuestion(
-        unseal(question.question, purpose=PURPOSE, bound_to=place).decode(),
-        unseal(question.answer, purpose=PURPOSE, bound_to=f"{place}|answer").decode(),
+        unseal(question.question, purpose=PURPOSE, bound_to=question_place(question.person_id)).decode(),
+        unseal(question.answer, purpose=PURPOSE, bound_to=answer_place(question.person_id)).decode(),
     )
+
+
+def question_place(person_id: int) -> str:
+    """What the questions of a person are bound to."""
+    return f"person:{person_id}"
+
+
+def answer_place(person_id: int) -> str:
+    """What the answers of a person are bound to."""
+    return f"{question_place(person_id)}|answer"
 
 
 def plain(text: str) -> str:

@@ -18,6 +18,7 @@ from apps import dispatch
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.services.questions import LONGEST_ANSWER, OpenQuestion, open_question, plain
 from apps.identities.vault import Unsealable, seal, unseal
+from apps.policies.selectors import current_policy
 from apps.verification.models import Capture, CognitiveChallenge, Outcome
 from apps.verification.services.decide import VerdictData, write_decision
 from apps.verification.services.progress import tell_watchers
@@ -46,7 +47,7 @@ def take_answer(*, capture: Capture, answer: str) -> None:
     challenge = CognitiveChallenge.objects.filter(capture=capture).first()
     if challenge is None or capture.status != Capture.Status.AWAITING_ANSWER or challenge.expires_at < now:
         raise CosmicError(ErrorCode.NOT_FOUND, status=404)
-    sealed = seal(answer.encode(), purpose=PURPOSE, bound_to=f"challenge:{challenge.pk}")
+    sealed = seal(answer.encode(), purpose=PURPOSE, bound_to=place_of(challenge))
     with transaction.atomic():
         first = CognitiveChallenge.objects.filter(pk=challenge.pk, answered_at=None).update(
             answered_at=now, sealed_answer=sealed
@@ -56,13 +57,18 @@ def take_answer(*, capture: Capture, answer: str) -> None:
         dispatch.send_on_commit(dispatch.JUDGE_ANSWER, challenge.pk)
 
 
+def place_of(challenge: CognitiveChallenge) -> str:
+    """What the given answer is bound to."""
+    return f"challenge:{challenge.pk}"
+
+
 def judge(challenge_id: int) -> None:
     """Judge a stored answer and decide the capture. Safe to call twice."""
     challenge = CognitiveChallenge.objects.select_related("question", "capture").filter(pk=challenge_id).first()
     if challenge is None or challenge.sealed_answer is None or challenge.correct is not None:
         return
     try:
-        given = unseal(challenge.sealed_answer, purpose=PURPOSE, bound_to=f"challenge:{challenge.pk}").decode()
+        given = unseal(challenge.sealed_answer, purpose=PURPOSE, bound_to=place_of(challenge)).decode()
         correct, judged_by = is_same(open_question(challenge.question), given)
     except Unsealable:
         log.exception("challenge %s cannot be judged", challenge.pk)
@@ -81,15 +87,18 @@ def settle(challenge: CognitiveChallenge, *, correct: bool, judged_by: str) -> N
         challenge.save(update_fields=["correct", "judged_by", "sealed_answer"])
         person = challenge.question.person
         usable = person.status == person.Status.ACTIVE and person.user.is_active
-        outcome = Outcome.REQUIRE_2FA if settings.ENV.second_factor_after_challenge else Outcome.GRANTED
         verdict = VerdictData(
-            outcome=(outcome if correct else Outcome.DENIED).value,
+            outcome=(_after_right_answer() if correct else Outcome.DENIED).value,
             reason="" if correct else ErrorCode.ANSWER_WRONG.value,
             person_id=person.pk,
             posterior=challenge.posterior,
         )
         write_decision(capture, verdict, person if usable else None)
     tell_watchers(capture)
+
+
+def _after_right_answer() -> Outcome:
+    return Outcome.REQUIRE_2FA if current_policy().second_factor_after_challenge else Outcome.GRANTED
 
 
 def is_same(asked: OpenQuestion, given: str) -> tuple[bool, str]:

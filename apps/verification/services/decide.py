@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from apps.audit.services.record import record_event
 from apps.captures import limits
 from apps.captures.models import Purpose
-from apps.errors import ErrorCode
+from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Person
 from apps.identities.services.questions import any_question
 from apps.identities.services.traces import keep_trace
+from apps.policies.selectors import current_policy
 from apps.verification.models import Capture, CognitiveChallenge, Decision, Grant, Outcome
 from apps.verification.services.progress import tell_watchers
 
+GRANTING = (Purpose.LOGIN, Purpose.UNLOCK)
 GRANT_LIFE = timedelta(seconds=60)
 CHALLENGE_LIFE = timedelta(seconds=90)
 # Refusals that say something about the person rather than about the picture; these count against the account.
@@ -109,12 +110,12 @@ def write_decision(capture: Capture, verdict: VerdictData, person: Person | None
     capture.status = Capture.Status.FAILED if failed else Capture.Status.DONE
     capture.error_code = reason if failed else ""
     capture.finished_at = timezone.now()
-    erased = capture.blob if not settings.ENV.capture_retention_days else ""
+    erased = "" if _content_is_kept() else capture.blob
     if erased:
         capture.blob = ""
         transaction.on_commit(lambda: blobs.erase(erased))
     capture.save(update_fields=["status", "error_code", "finished_at", "blob"])
-    if outcome != Outcome.DENIED and capture.purpose == Purpose.LOGIN and person is not None:
+    if outcome != Outcome.DENIED and capture.purpose in GRANTING and person is not None:
         Grant.objects.create(
             capture=capture,
             person=person,
@@ -136,6 +137,14 @@ def write_decision(capture: Capture, verdict: VerdictData, person: Person | None
     named = {limits.account_key(subject.user.get_username())} if subject else set()
     transaction.on_commit(lambda: _count(capture, {capture.account_key} | named, outcome, reason))
     return decision
+
+
+def _content_is_kept() -> bool:
+    """A policy that cannot be read keeps nothing: also then a refusal has to be written."""
+    try:
+        return current_policy().capture_retention_days > 0
+    except CosmicError:
+        return False
 
 
 def _count(capture: Capture, keys: set[str], outcome: str, reason: str) -> None:

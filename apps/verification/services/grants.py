@@ -21,11 +21,11 @@ class UsedGrant:
 
 
 @transaction.atomic
-def use_grant(*, capture_id: str, bound_to: str, address: str) -> UsedGrant:
+def use_grant(*, capture_id: str, bound_to: str, address: str, purpose: str) -> UsedGrant:
     """Use the grant of a capture up.
 
     Raises:
-        CosmicError: ``not_found`` (404) when there is none for this session, when it was used or has run out, or when
+        CosmicError: ``not_found`` (404) when there is none for this session and purpose, when it was used or has run out, or when
             the person may no longer log in.
     """
     try:
@@ -36,6 +36,7 @@ def use_grant(*, capture_id: str, bound_to: str, address: str) -> UsedGrant:
         Grant.objects.select_related("person__user")
         .filter(
             capture__public_id=public_id,
+            capture__purpose=purpose,
             bound_to=bound_to,
             expires_at__gte=timezone.now(),
             person__status=Person.Status.ACTIVE,

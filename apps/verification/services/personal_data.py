@@ -22,6 +22,7 @@ from apps.identities import blobs
 from apps.identities.models import Person, Sample
 from apps.identities.sealed_vectors import open_vector
 from apps.identities.services.questions import open_question
+from apps.identities.signals import Gathered, gathering
 from apps.verification.models import Capture, Decision, StageRecord
 
 ENDINGS = {b"\x89PNG": ".png", b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"\xff\xd8\xff\xe0": ".jpg"}
@@ -38,6 +39,7 @@ class Stored:
     captures: int
     decisions: int
     events: int
+    others: tuple[Gathered, ...]
 
 
 def stored_about(person: Person) -> Stored:
@@ -50,7 +52,13 @@ def stored_about(person: Person) -> Stored:
         captures=captures.exclude(blob="").count(),
         decisions=Decision.objects.filter(capture__in=captures).count(),
         events=_events_about(person).count(),
+        others=gathered_about(person),
     )
+
+
+def gathered_about(person: Person) -> tuple[Gathered, ...]:
+    """What other parts of the house know of the person."""
+    return tuple(answer for _, answer in gathering.send(Person, person=person))
 
 
 def captures_of(person: Person) -> QuerySet[Capture]:
@@ -95,6 +103,7 @@ def _about(person: Person) -> dict[str, object]:
         "decisions": list(
             Decision.objects.filter(capture__in=captures_of(person)).values("at", "outcome", "reason", "posterior")
         ),
+        **{one.title: one.values for one in gathered_about(person)},
         "audit events": [as_values(event) for event in _events_about(person).order_by("sequence")],
     }
 

@@ -1,4 +1,4 @@
-"""Each stage's result: stored, and pushed to whoever watches the capture."""
+"""Each stage's result: stored, and pushed to whoever watches the capture, its owner or an operator at the monitor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from channels.layers import get_channel_layer
 from apps.verification.models import Capture, StageRecord
 
 log = logging.getLogger(__name__)
+
+MONITOR = "monitor"  # the group of all open monitors
 
 
 def group_of(capture: Capture) -> str:
@@ -41,6 +43,12 @@ def publish_stage(capture: Capture, position: int, values: dict[str, Any]) -> No
 def tell_watchers(capture: Capture) -> None:
     """Only the news that there is news: each watcher then reads what it may see. Lost news costs nothing but time."""
     try:
-        async_to_sync(get_channel_layer().group_send)(group_of(capture), {"type": "capture.changed"})
-    except Exception:  # the result is stored; a page that misses the push polls
+        async_to_sync(_tell)(capture)
+    except Exception:  # the result is stored; a page that misses the push polls, the monitor reads all again
         log.warning("watchers of capture %s could not be told", capture.public_id, exc_info=True)
+
+
+async def _tell(capture: Capture) -> None:
+    layer = get_channel_layer()
+    await layer.group_send(group_of(capture), {"type": "capture.changed"})
+    await layer.group_send(MONITOR, {"type": "monitor.changed", "capture": capture.pk})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps import dispatch
@@ -15,6 +14,8 @@ from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Person
 from apps.identities.vault import keyed_digest
+from apps.policies.selectors import current_policy
+from apps.policies.values import OFF
 from apps.verification.models import Capture
 
 
@@ -35,13 +36,13 @@ def submit_capture(
 
     Raises:
         CosmicError: the nonce's codes; ``invalid_request`` for a challenged capture without times; ``replayed`` (409) for
-            pictures that were sent before, byte for byte; ``broker_unavailable`` (503) after the capture was stored,
-            which is then taken up as soon as the broker is back.
+            pictures that were sent before, byte for byte; ``policy_unreadable`` (503); ``broker_unavailable`` (503) after
+            the capture was stored, which is then taken up as soon as the broker is back.
     """
     claimed = None
     if claimed_name is not None:
         claimed = Person.objects.filter(user__username=claimed_name.strip(), status=Person.Status.ACTIVE).first()
-    fingerprint = fingerprint_of(bundle) if settings.ENV.gates.get("replay") != "off" else None
+    fingerprint = fingerprint_of(bundle) if current_policy().gates["replay"] != OFF else None
     blob = blobs.store(pack(bundle), purpose="captures")
     try:
         with transaction.atomic():

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from knox.models import AuthToken
 from PIL import Image
 
+from apps.permissions import Scope
 from apps.verification.models import Capture
 from tests import media
-from tests.factories import UserFactory
+from tests.factories import UserFactory, token_header
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -83,8 +83,7 @@ CASES = [
 
 @pytest.fixture
 def caller(client: Client) -> Client:
-    _, token = AuthToken.objects.create(user=UserFactory())
-    client.defaults["HTTP_AUTHORIZATION"] = f"Token {token}"
+    client.defaults |= token_header(UserFactory(), Scope.VERIFY)
     return client
 
 

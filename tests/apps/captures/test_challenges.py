@@ -22,6 +22,8 @@ from apps.errors import CosmicError, ErrorCode
 from apps.verification.models import Capture
 from apps.verification.services.submit import submit_capture
 
+pytestmark = pytest.mark.django_db
+
 ALL = [kind.value for kind in Kind]
 
 

@@ -88,7 +88,7 @@ def test_a_grant_that_is_not_good_opens_nothing(person, new_capture, change: str
     record_decision(capture=capture, verdict=granted(person))
     bound_to = "me"
     if change == "used":
-        use_grant(capture_id=str(capture.public_id), bound_to="me", address="127.0.0.1")
+        use_grant(capture_id=str(capture.public_id), bound_to="me", address="127.0.0.1", purpose="login")
     if change == "late":
         Grant.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     if change == "other session":
@@ -99,7 +99,7 @@ def test_a_grant_that_is_not_good_opens_nothing(person, new_capture, change: str
         person.user.delete()
 
     with pytest.raises(CosmicError) as refused:
-        use_grant(capture_id=str(capture.public_id), bound_to=bound_to, address="127.0.0.1")
+        use_grant(capture_id=str(capture.public_id), bound_to=bound_to, address="127.0.0.1", purpose="login")
     assert refused.value.code == "not_found"
 
 

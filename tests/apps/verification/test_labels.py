@@ -66,7 +66,7 @@ def picture_of(capture: Capture, index: int) -> str:
 def form(**label: object) -> dict[str, object]:
     """The change form as the page sends it: decision and label inlines."""
     empty = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0, "MIN_NUM_FORMS": 0, "MAX_NUM_FORMS": 1000}
-    values = {f"{prefix}-{name}": value for prefix in ("decision", "label") for name, value in empty.items()}
+    values = {f"{prefix}-{name}": value for prefix in ("decision", "review", "label") for name, value in empty.items()}
     values |= {"label-TOTAL_FORMS": 1, "decision-TOTAL_FORMS": 0}
     return values | {f"label-0-{name}": value for name, value in label.items()}
 

@@ -95,6 +95,7 @@ class ErrorCode(StrEnum):
     TOO_MANY_DRAFTS = "too_many_drafts"
     TOO_MANY_ATTACHMENTS = "too_many_attachments"
     ATTACHMENT_KIND = "attachment_kind"
+    QUOTA_EXCEEDED = "quota_exceeded"
     NOT_ENROLLED = "not_enrolled"
     MESSAGE_LOCKED = "message_locked"
     MESSAGE_GONE = "message_gone"
@@ -188,6 +189,7 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.TOO_MANY_DRAFTS: "There are too many drafts. Please send or delete some first.",
     ErrorCode.TOO_MANY_ATTACHMENTS: "The message carries too many attachments.",
     ErrorCode.ATTACHMENT_KIND: "Files of this kind cannot be attached.",
+    ErrorCode.QUOTA_EXCEEDED: "Your files take up all the room that you have. Please delete some messages first.",
     ErrorCode.NOT_ENROLLED: "Please enrol your face first: this opens for your face only.",
     ErrorCode.MESSAGE_LOCKED: "This message is locked. Please unlock it with your face.",
     ErrorCode.MESSAGE_GONE: "This message can no longer be opened.",

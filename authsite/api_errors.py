@@ -46,8 +46,8 @@ def as_cosmic_error(error: Exception) -> CosmicError | None:
         return CosmicError(ErrorCode.METHOD_NOT_ALLOWED, status=405)
     if isinstance(error, exceptions.UnsupportedMediaType):
         return CosmicError(ErrorCode.UNSUPPORTED_MEDIA, status=415)
-    if isinstance(error, exceptions.APIException):
-        return CosmicError(ErrorCode.INVALID_REQUEST, status=error.status_code)
+    if isinstance(error, exceptions.APIException | RecursionError):  # JSON that is nested too deep to be read
+        return CosmicError(ErrorCode.INVALID_REQUEST, status=getattr(error, "status_code", 400))
     return None
 
 

@@ -161,6 +161,7 @@ CELERY_BEAT_SCHEDULE = {
     "forward-audit-trail": {"task": "worker.tasks.forward_audit_trail", "schedule": 10.0},
     "erase-expired": {"task": "worker.tasks.erase_expired", "schedule": 300.0},
     "delete-expired-messages": {"task": "worker.tasks.delete_expired_messages", "schedule": 30.0},
+    "sweep-messages": {"task": "worker.tasks.sweep_messages", "schedule": 3600.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
 

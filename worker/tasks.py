@@ -133,7 +133,7 @@ def watch_reader(frame_id: str) -> None:
     shown = presence.take_frame(frame_id)
     if shown is None:
         return
-    seen, memory = wiring.watch(shown.frame, shown.person_id, shown.memory)
+    seen, memory = wiring.watch(shown.frame, shown.watched.person_id, shown.memory)
     presence.note(shown, presence.Seen(seen.value), memory)
 
 
@@ -173,6 +173,11 @@ def forward_audit_trail() -> None:
 def delete_expired_messages() -> None:
     while withdraw.delete_expired():
         pass
+
+
+@shared_task(name="worker.tasks.sweep_messages")
+def sweep_messages() -> None:
+    withdraw.sweep()
 
 
 @shared_task(name="worker.tasks.erase_expired")

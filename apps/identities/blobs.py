@@ -11,11 +11,13 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.utils import timezone
 
 from apps.identities import vault
 
@@ -61,6 +63,14 @@ def names_in(folder: str) -> list[str]:
         return []
     with found:
         return sorted(f"{folder}/{entry.name}" for entry in found if not entry.name.startswith("."))
+
+
+def written_at(name: str) -> datetime:
+    """When a file was written last; now for one that is gone."""
+    try:
+        return storages["sealed"].get_modified_time(name)
+    except FileNotFoundError:
+        return timezone.now()
 
 
 def is_current(name: str) -> bool:

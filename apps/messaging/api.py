@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from itertools import chain
 from urllib.parse import quote
 
 from asgiref.sync import sync_to_async
@@ -77,8 +78,9 @@ class MessagesView(MessagesApi):
         body.is_valid(raise_exception=True)
         person = person_of(request.user)
         with transaction.atomic():
-            message = compose.save_draft(person=person, written=body.written())
-            if body.validated_data["send"]:
+            at_once = body.validated_data["send"]
+            message = compose.save_draft(person=person, written=body.written(), kept=not at_once)
+            if at_once:
                 compose.send(person=person, message_id=message.public_id, address=client_address(request))
         return _message(request, message.public_id, code=status.HTTP_201_CREATED)
 
@@ -153,9 +155,11 @@ class AttachmentView(MessagesApi):
     )
     def get(self, request: Request, message_id, attachment_id: int) -> StreamingHttpResponse:
         found, key = unlock.attachment(reader=_reader(request), message_id=message_id, attachment_id=attachment_id)
+        pieces = attach.content(found, key)
         try:
             about = attach.about(found, key)
-        except Unsealable as error:
+            first = next(pieces)  # before anything is answered: a file that is gone or was changed at once is said so
+        except (Unsealable, FileNotFoundError, StopIteration) as error:
             raise CosmicError(ErrorCode.MESSAGE_DAMAGED, status=409) from error
         headers = {
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(about.name, safe='')}",
@@ -163,7 +167,7 @@ class AttachmentView(MessagesApi):
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "sandbox; default-src 'none'",
         }
-        return StreamingHttpResponse(_streamed(attach.content(found, key)), content_type=about.kind, headers=headers)
+        return StreamingHttpResponse(_streamed(chain([first], pieces)), content_type=about.kind, headers=headers)
 
     @extend_schema(responses={204: None, **errors(401, 403, 404, 409)}, summary="Take a file off a draft")
     def delete(self, request: Request, message_id, attachment_id: int) -> Response:

@@ -8,7 +8,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from apps.captures import limits
-from apps.captures.scopes import binding_of, request_of
+from apps.captures.scopes import account_behind, binding_of, request_of
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.models import Person
 from apps.identities.services.people import person_of
@@ -49,9 +49,8 @@ class PresenceConsumer(AsyncJsonWebsocketConsumer):
     """Takes small JPEG frames while a message is open, and says what is seen. Whoever leaves locks the message."""
 
     SHORTEST_STEP = 0.2  # seconds between frames that are looked at
-    LONGEST = 900.0  # seconds that one unlock may be renewed; then the whole capture is asked for again
 
-    handle = ""
+    watched: presence.Watched | None = None
 
     async def connect(self) -> None:
         person = await _person(self.scope)
@@ -59,29 +58,27 @@ class PresenceConsumer(AsyncJsonWebsocketConsumer):
         if person is None or not await self._begins(person):
             await self.close(code=NOT_ALLOWED)
             return
-        self.number, self.last, self.until = 0, 0.0, time.monotonic() + self.LONGEST
-        for group in (unlock_group(self.handle), message_group(self.message_id)):
+        self.number, self.last = 0, 0.0
+        for group in self._groups():
             await self.channel_layer.group_add(group, self.channel_name)
         await self.accept()
 
     async def disconnect(self, code: int) -> None:
-        if not self.handle:
+        if self.watched is None:
             return
-        for group in (unlock_group(self.handle), message_group(self.message_id)):
+        for group in self._groups():
             await self.channel_layer.group_discard(group, self.channel_name)
-        await database_sync_to_async(unlocks.end)(self.handle)
+        await database_sync_to_async(unlocks.end)(self.watched.handle)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         now = time.monotonic()
-        if now > self.until:
-            await self.close()
-            return
         if not bytes_data or len(bytes_data) > presence.LARGEST_FRAME or now - self.last < self.SHORTEST_STEP:
             return
         self.last = now
         self.number += 1
         try:
-            await self._show(bytes_data, self.number)
+            if not await self._show(bytes_data, self.number):
+                await self.close(code=NOT_ALLOWED)
         except CosmicError as error:
             await self.send_json(presence.broken(error))
         except Exception:  # Redis away: nobody looks, nothing is renewed, and the page hides the text
@@ -94,6 +91,9 @@ class PresenceConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json({"type": "gone"})
         await self.close()
 
+    def _groups(self) -> tuple[str, ...]:
+        return (unlock_group(self.watched.handle), message_group(self.message_id)) if self.watched else ()
+
     @database_sync_to_async
     def _begins(self, person: Person) -> bool:
         """Whether there is an unlock to keep. The socket holds on to who it was opened for."""
@@ -104,14 +104,17 @@ class PresenceConsumer(AsyncJsonWebsocketConsumer):
                 return False
         except CosmicError:
             return False
-        presence.forget(handle)
-        self.person, self.handle = person, handle
+        self.watched = presence.Watched(presence.new_watcher(), handle, person.pk, str(self.message_id))
         return True
 
     @database_sync_to_async
-    def _show(self, frame: bytes, number: int) -> None:
+    def _show(self, frame: bytes, number: int) -> bool:
+        """False for a session that has ended: then nobody is looked at, and the unlock goes with the socket."""
+        if self.watched is None or not account_behind(self.scope).is_active:
+            return False
         if limits.preview_allowed(request_of(self.scope)):
-            presence.show_frame(handle=self.handle, person=self.person, number=number, frame=frame)
+            presence.show_frame(watched=self.watched, number=number, frame=frame)
+        return True
 
 
 class UnlockCaptureConsumer(CaptureConsumer):

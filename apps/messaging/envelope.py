@@ -1,8 +1,8 @@
 """Sealing of messages: the text and what copies hold. Attachments: ``apps.messaging.files``.
 
-Each message has a random 256-bit data key. The text is sealed under it with AES-256-GCM and a random 96-bit nonce (NIST
-SP 800-38D); a data key seals a handful of values, far from the limit for random nonces. The data key itself is sealed by
-the vault, bound to message and person.
+Each message has a random 256-bit data key, from which HKDF-SHA256 (RFC 5869) derives one for the text and one for the
+files. The text is sealed with AES-256-GCM and a random 96-bit nonce (NIST SP 800-38D); a key seals a handful of values,
+far from the limit for random nonces. The data key itself is sealed by the vault, bound to message and person.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from apps.identities.models import Person
 from apps.identities.vault import Unsealable, seal, unseal
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-HEADERS, KEYS = "message-headers", "message-keys"
+HEADERS, KEYS = "message-headers", "message-keys"  # purposes of the vault
+VALUES, FILES = "values", "files"  # uses of a data key
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +40,22 @@ def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
+def derived(key: bytes, use: str) -> bytes:
+    """The key of 32 bytes for one use of a data key: two ciphers never share one."""
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"cosmic message {use}".encode()).derive(key)
+
+
 def seal_under(key: bytes, plain: bytes, *, place: str) -> bytes:
     """Seal under a data key. ``place`` says which value of which message this is, and is needed again to open it."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, place.encode())
+    return nonce + AESGCM(derived(key, VALUES)).encrypt(nonce, plain, place.encode())
 
 
 def open_under(key: bytes, sealed: bytes | memoryview, *, place: str) -> bytes:
     """Raises Unsealable: another key, another place, or a changed value."""
     sealed = bytes(sealed)
     try:
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
+        return AESGCM(derived(key, VALUES)).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
     except (InvalidTag, ValueError) as error:
         raise Unsealable("changed or moved since it was sealed") from error
 

@@ -24,7 +24,14 @@ from apps.identities.vault import Unsealable
 
 PIECE = 256 * 1024
 SNIFFED = 8192  # bytes that tell a file's kind
-LONGEST_NAME = 120
+LONGEST_NAME = 200  # bytes; file systems take 255
+DEVICES = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    *(f"{one}{number}" for one in ("COM", "LPT") for number in range(10)),
+}  # Windows'
 TEXT = "text/plain"
 # What may be attached: kind by content, and the endings that go with it. Nothing here runs when it is opened.
 ENDINGS: dict[str, tuple[str, ...]] = {
@@ -69,9 +76,12 @@ def harmless_name(name: str, kind: str) -> str:
     kept = "".join(letter for letter in last if unicodedata.category(letter)[0] not in "CZ" or letter == " ")
     kept = "".join("_" if letter in '<>:"/\\|?*' else letter for letter in kept).strip(". ")
     stem, dot, ending = kept.rpartition(".")
-    if f"{dot}{ending}".lower() in ENDINGS[kind] and stem:
-        return f"{stem[: LONGEST_NAME - len(ending) - 1]}.{ending}"
-    return f"{kept[: LONGEST_NAME - 8] or 'file'}{ENDINGS[kind][0]}"
+    if f"{dot}{ending}".lower() not in ENDINGS[kind] or not stem:
+        stem, ending = kept, ENDINGS[kind][0].removeprefix(".")
+    if stem.partition(".")[0].upper() in DEVICES:
+        stem = f"_{stem}"
+    cut = stem.encode()[: LONGEST_NAME - len(ending) - 1].decode(errors="ignore").rstrip(". ")
+    return f"{cut or 'file'}.{ending}"
 
 
 class SealedContent(File):

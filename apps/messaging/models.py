@@ -39,9 +39,9 @@ class Copy(models.Model):
     opened_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ("-message_id",)
+        ordering = ("-pk",)  # the order in which they came into their mailboxes
         constraints = [models.UniqueConstraint(fields=["message", "mailbox"], name="one_copy_per_mailbox")]
-        indexes = [models.Index(fields=["mailbox", "-message"], name="copies_of_mailbox")]
+        indexes = [models.Index(fields=["mailbox", "-id"], name="copies_of_mailbox")]
         verbose_name_plural = "copies"
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.models import Person
 from apps.identities.vault import Unsealable
-from apps.messaging.envelope import Header, open_header
+from apps.messaging.envelope import Header, open_header, unwrap_key
 from apps.messaging.mailboxes import Folder, mailbox_of, mailboxes_of
 from apps.messaging.models import Copy
 
@@ -81,7 +81,7 @@ def listed(*, person: Person, folder: Folder, search: str = "", before: uuid.UUI
     """A page of a folder, the newest first. ``search`` looks for its words in titles and names."""
     copies = live_copies(person, folder)
     if before is not None:
-        copies = copies.filter(message_id__lt=_number_of(before, copies))
+        copies = copies.filter(pk__lt=_number_of(before, copies))
     rows = list(copies[:SEARCHED] if search.strip() else copies[:PAGE])
     found = _described(person, {copy.pk: folder for copy in rows}, rows)
     words = search.casefold().split()
@@ -100,19 +100,44 @@ def described(*, person: Person, copy: Copy) -> Listed:
 
 
 def header_of(copy: Copy, person: Person) -> Header:
-    """Raises Unsealable."""
-    return open_header(copy.sealed_header, message_id=copy.message.public_id, person=person)
+    """Raises CosmicError ``message_damaged`` (409)."""
+    header = _header_or_none(copy, person)
+    if header is None:
+        raise CosmicError(ErrorCode.MESSAGE_DAMAGED, status=409)
+    return header
+
+
+def key_of(copy: Copy, person: Person) -> bytes:
+    """The message's data key.
+
+    Raises:
+        CosmicError: ``message_damaged`` (409).
+    """
+    try:
+        return unwrap_key(copy.wrapped_key, message_id=copy.message.public_id, person=person)
+    except Unsealable as error:
+        raise CosmicError(ErrorCode.MESSAGE_DAMAGED, status=409) from error
+
+
+def people_of(copy: Copy, person: Person) -> QuerySet[Person]:
+    """Everybody whom the header names; nobody where it does not open."""
+    header = _header_or_none(copy, person)
+    return Person.objects.filter(public_id__in=[header.sender, *header.recipients] if header else [])
+
+
+def may_read(person: Person) -> bool:
+    """Whether the person's face can open anything: enrolled, and neither suspended nor under review."""
+    return person.status == Person.Status.ACTIVE and person.user.is_active and person.templates.exists()
 
 
 def _described(person: Person, folders: dict[int, Folder], copies: list[Copy]) -> list[Listed]:
     headers = {copy.pk: _header_or_none(copy, person) for copy in copies}
     people = _people(header for header in headers.values() if header)
     sizes = _sizes(copies)
-    own = str(person.public_id)
     opened = _opened(copies, headers, people) if Folder.SENT in folders.values() else {}
     listed = []
     for copy in copies:
-        header = headers[copy.pk] or Header(DAMAGED, own)
+        header = headers[copy.pk] or Header(DAMAGED, "")
         message, folder = copy.message, folders[copy.pk]
         count, size = sizes.get(message.pk, (0, 0))
         seen = [Recipient(_name(people, one)) for one in header.recipients]
@@ -144,7 +169,7 @@ def _described(person: Person, folders: dict[int, Folder], copies: list[Copy]) -
 
 def _header_or_none(copy: Copy, person: Person) -> Header | None:
     try:
-        return header_of(copy, person)
+        return open_header(copy.sealed_header, message_id=copy.message.public_id, person=person)
     except Unsealable:
         return None
 
@@ -182,7 +207,7 @@ def _opened(
 
 def _number_of(public_id: uuid.UUID, copies: QuerySet[Copy]) -> int:
     """Where a page ended; a message that is gone since then begins at the end, which shows nothing twice."""
-    return copies.filter(message__public_id=public_id).values_list("message_id", flat=True).first() or 0
+    return copies.filter(message__public_id=public_id).values_list("pk", flat=True).first() or 0
 
 
 def _searchable(one: Listed) -> str:

@@ -15,6 +15,7 @@ from apps.identities.vault import Unsealable, keyed_digest, seal, unseal
 from apps.redis_needed import redis_needed
 
 SECONDS = 30
+LONGEST = 900  # seconds that one unlock may be renewed; then the whole capture is asked for again
 PURPOSE = "unlocks"
 
 
@@ -32,6 +33,7 @@ def begin(handle: str, key: bytes) -> None:
     """Raises CosmicError ``broker_unavailable`` (503)."""
     with redis_needed():
         cache.delete(_paused(handle))
+        cache.set(_limit(handle), 1, timeout=LONGEST)
         cache.set(_record(handle), seal(key, purpose=PURPOSE, bound_to=handle), timeout=SECONDS)
 
 
@@ -60,8 +62,12 @@ def live(handle: str) -> bool:
 
 
 def renew(handle: str) -> bool:
-    """Another 30 s from now; False when the record is gone, which nothing here brings back."""
+    """Another 30 s from now; False when the record is gone or has been renewed for ``LONGEST``, which nothing here
+    brings back."""
     with redis_needed():
+        if cache.get(_limit(handle)) is None:
+            cache.delete(_record(handle))
+            return False
         cache.delete(_paused(handle))
         return bool(cache.expire(_record(handle), SECONDS))  # type: ignore[attr-defined]
 
@@ -79,6 +85,10 @@ def end(handle: str) -> None:
 
 def _record(handle: str) -> str:
     return f"unlock:{handle}"
+
+
+def _limit(handle: str) -> str:
+    return f"unlock-limit:{handle}"
 
 
 def _paused(handle: str) -> str:

@@ -17,7 +17,7 @@ from apps.errors import CosmicError, ErrorCode
 from apps.identities.models import Person
 from apps.identities.services.people import person_of
 from apps.messaging.mailboxes import Folder
-from apps.messaging.selectors import PAGE, Listed, copy_of, described, listed
+from apps.messaging.selectors import PAGE, Listed, copy_of, described, listed, may_read
 from apps.messaging.services.attach import MOST_ATTACHMENTS
 from apps.messaging.services.compose import LONGEST_TEXT, LONGEST_TITLE
 from apps.policies.selectors import current_policy
@@ -41,7 +41,7 @@ def folder_page(request: HttpRequest) -> HttpResponse:
         "search": search,
         "found": found,
         "older": found[-1].id if len(found) == PAGE and not search else None,
-        "enrolled": _enrolled(person),
+        "enrolled": may_read(person),
     }
     return render(request, "messaging/folder.html", context)
 
@@ -77,7 +77,7 @@ def message_page(request: HttpRequest, message_id) -> HttpResponse:
         "message": message,
         "to": ", ".join(one.name for one in message.recipients),
         "answered": _earlier(person, message.reply_to),
-        "enrolled": _enrolled(person),
+        "enrolled": may_read(person),
         "voice_required": "voice" in current_policy().required_modalities,
         "choices": choices_offered(),
         **_limits(),
@@ -112,10 +112,6 @@ def _uuid(text: str | None) -> uuid.UUID | None:
         return uuid.UUID(text) if text else None
     except ValueError as error:
         raise CosmicError(ErrorCode.NOT_FOUND, status=404) from error
-
-
-def _enrolled(person: Person) -> bool:
-    return person.status == Person.Status.ACTIVE and person.templates.exists()
 
 
 def _limits() -> dict[str, int]:

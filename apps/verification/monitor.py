@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from importlib import import_module
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.conf import settings
-from django.contrib.auth import get_user
-from django.http import HttpRequest
 
 from apps.audit.services.record import record_event
 from apps.captures.addresses import client_address
-from apps.captures.scopes import request_of
+from apps.captures.scopes import account_behind, request_of
 from apps.verification.models import Capture
 from apps.verification.services.progress import MONITOR
 
@@ -82,13 +78,13 @@ class MonitorConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _may_watch(self) -> bool:
-        user = operator_behind(self.scope)
-        return bool(user.is_active and user.is_staff and user.has_perm(PERMISSION))
+        user = None if self.scope.get("token") else account_behind(self.scope)  # API tokens do not watch
+        return bool(user and user.is_active and user.is_staff and user.has_perm(PERMISSION))
 
     @database_sync_to_async
     def _note_opening(self) -> None:
         address = client_address(request_of(self.scope))
-        record_event(action="monitor.opened", actor_id=operator_behind(self.scope).pk, address=address)
+        record_event(action="monitor.opened", actor_id=account_behind(self.scope).pk, address=address)
 
 
 @database_sync_to_async
@@ -115,14 +111,6 @@ def monitor_values(capture: Capture) -> dict[str, object]:
         ],
         "decision": {"outcome": decision.outcome, "reason": decision.reason} if decision else None,
     }
-
-
-def operator_behind(scope: dict):
-    """The account that the socket's session belongs to now; nobody once it was logged out, closed or lost its password.
-    API tokens do not watch."""
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(scope["session"].session_key)
-    return get_user(request)
 
 
 def _claim(capture: Capture) -> str:

@@ -15,7 +15,7 @@ PREFIX = b"token "
 
 
 class TokenAuth:
-    """ASGI middleware: sets ``scope["token_user"]``, ``scope["user"]`` and ``scope["token_scopes"]`` from a valid token, and
+    """ASGI middleware: sets ``scope["token_user"]``, ``user``, ``token_scopes`` and ``token`` from a valid token, and
     nothing from others. A consumer that serves tokens asks ``scope_allows(scope["token_scopes"], ...)``."""
 
     def __init__(self, app: App) -> None:
@@ -24,20 +24,20 @@ class TokenAuth:
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         header = dict(scope["headers"]).get(b"authorization", b"")
         scope = dict(scope)
-        scope["token_user"] = scope["token_scopes"] = None
+        scope["token_user"] = scope["token_scopes"] = scope["token"] = None
         if header.lower().startswith(PREFIX):
             found = await _found(header[len(PREFIX) :].strip())
             if found is not None:
-                scope["token_user"], scope["token_scopes"] = found
+                scope["token_user"], scope["token_scopes"], scope["token"] = found
                 scope["user"] = scope["token_user"]
         await self._app(scope, receive, send)
 
 
 @database_sync_to_async
 def _found(token: bytes):
-    """The token's account and scopes, or None."""
+    """The token's account, its scopes and itself, or None."""
     try:
         user, auth_token = ScopedTokenAuthentication().authenticate_credentials(token)
     except AuthenticationFailed:
         return None
-    return (user, scopes_of(auth_token)) if user.is_active else None
+    return (user, scopes_of(auth_token), auth_token) if user.is_active else None

@@ -11,10 +11,10 @@ from django.utils import timezone
 from apps.audit.services.record import record_event
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.models import Person
-from apps.messaging.envelope import Header, new_key, seal_header, seal_under, text_place, unwrap_key, wrap_key
+from apps.messaging.envelope import Header, new_key, seal_header, seal_under, text_place, wrap_key
 from apps.messaging.mailboxes import Folder, alias_of, mailbox_of
 from apps.messaging.models import Copy, Message
-from apps.messaging.selectors import copy_of, header_of, live_copies
+from apps.messaging.selectors import copy_of, header_of, key_of, live_copies
 from apps.messaging.services.notify import tell_mailboxes
 
 LONGEST_TITLE = 200
@@ -37,8 +37,9 @@ class Written:
     reply_to: str = ""
 
 
-def save_draft(*, person: Person, written: Written, message_id: object = None) -> Message:
-    """Keep what was typed, as a new draft or in place of one's own earlier one.
+def save_draft(*, person: Person, written: Written, message_id: object = None, kept: bool = True) -> Message:
+    """Keep what was typed, as a new draft or in place of one's own earlier one. ``kept`` False for one that is sent at
+    once, which a full folder does not keep from being written.
 
     Raises:
         CosmicError: ``recipient_unknown``, ``message_to_self``, ``text_too_long`` (413), ``invalid_request`` with its
@@ -48,9 +49,11 @@ def save_draft(*, person: Person, written: Written, message_id: object = None) -
     recipients = _people_named(person, written.recipients)
     with transaction.atomic():
         if message_id is None:
+            if kept and live_copies(person, Folder.DRAFTS).count() >= MOST_DRAFTS:
+                raise CosmicError(ErrorCode.TOO_MANY_DRAFTS, status=409)
             return _new_draft(person, written, recipients)
         copy = draft_of(person, message_id)
-        key = unwrap_key(copy.wrapped_key, message_id=copy.message.public_id, person=person)
+        key = key_of(copy, person)
         _fill(copy.message, written, key)
         copy.message.save(update_fields=["sealed_text", "view_once", "expires_at"])
         header = _header(person, written, recipients)
@@ -63,8 +66,9 @@ def send(*, person: Person, message_id: object, address: str | None = None) -> M
     """Send a draft: each recipient gets header and key for themselves.
 
     Raises:
-        CosmicError: ``not_found``, ``not_a_draft`` (409), ``recipient_missing``, ``recipient_unknown`` when one is gone
-            since the draft was saved, ``invalid_request`` when it would expire at once.
+        CosmicError: ``not_found``, ``not_a_draft`` or ``message_damaged`` (409), ``recipient_missing``,
+            ``recipient_unknown`` when one is gone since the draft was saved, ``invalid_request`` when it would expire at
+            once.
     """
     with transaction.atomic():
         copy = draft_of(person, message_id)
@@ -72,18 +76,18 @@ def send(*, person: Person, message_id: object, address: str | None = None) -> M
         recipients = _people_of(header.recipients)
         if message.expires_at and message.expires_at < timezone.now() + SHORTEST_LIFE:
             raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"expires_at": ["It would expire at once."]})
-        key = unwrap_key(copy.wrapped_key, message_id=message.public_id, person=person)
-        # Somebody may press the button twice: one of the two finds the draft where it was.
-        moved = Copy.objects.filter(pk=copy.pk, mailbox=mailbox_of(person, Folder.DRAFTS)).update(
-            mailbox=mailbox_of(person, Folder.SENT),
-            wrapped_key=b"" if message.view_once else copy.wrapped_key,
-            opened_at=timezone.now(),
-        )
-        if not moved:
-            raise CosmicError(ErrorCode.NOT_A_DRAFT, status=409)
+        key = key_of(copy, person)
+        copy.delete()
         message.sent_at = timezone.now()
         message.save(update_fields=["sent_at"])
-        Copy.objects.bulk_create(_copy_for(message, recipient, header, key) for recipient in recipients)
+        own = Copy(
+            message=message,
+            mailbox=mailbox_of(person, Folder.SENT),
+            sealed_header=copy.sealed_header,
+            wrapped_key=b"" if message.view_once else copy.wrapped_key,
+            opened_at=message.sent_at,
+        )
+        Copy.objects.bulk_create([own, *(_copy_for(message, recipient, header, key) for recipient in recipients)])
         tell_mailboxes(recipients)
         record_event(
             action="message.sent",
@@ -103,14 +107,14 @@ def draft_of(person: Person, message_id: object) -> Copy:
         CosmicError: ``not_found``, ``not_a_draft`` (409).
     """
     copy = copy_of(person=person, message_id=message_id)
-    if copy.mailbox != mailbox_of(person, Folder.DRAFTS):
+    drafts = Copy.objects.select_for_update(of=("self",)).select_related("message")
+    draft = drafts.filter(pk=copy.pk, mailbox=mailbox_of(person, Folder.DRAFTS)).first()
+    if draft is None:  # also one that somebody has sent while this waited for the lock
         raise CosmicError(ErrorCode.NOT_A_DRAFT, status=409)
-    return Copy.objects.select_for_update(of=("self",)).select_related("message").get(pk=copy.pk)
+    return draft
 
 
 def _new_draft(person: Person, written: Written, recipients: list[Person]) -> Message:
-    if live_copies(person, Folder.DRAFTS).count() >= MOST_DRAFTS:
-        raise CosmicError(ErrorCode.TOO_MANY_DRAFTS, status=409)
     key = new_key()
     message = Message()
     _fill(message, written, key)

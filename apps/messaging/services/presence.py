@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from django.core.cache import cache
@@ -18,11 +18,14 @@ from apps.errors import SENTENCES, CosmicError, ErrorCode
 from apps.identities.models import Person
 from apps.identities.vault import Unsealable, seal, unseal
 from apps.messaging import unlocks
+from apps.messaging.selectors import copy_of, may_read
 from apps.messaging.services.notify import tell_unlock
+from apps.messaging.services.unlock import still_readable
 
 PURPOSE = "presence"
 KEPT_SECONDS = 5
 REMEMBERED_SECONDS = 10
+LOCKED_SECONDS = 2
 LARGEST_FRAME = 100_000
 
 
@@ -45,63 +48,93 @@ CODES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What one socket watches over: an unlock, whose it is, and of what. ``watcher`` names the socket."""
+
+    watcher: str
+    handle: str
+    person_id: int
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One frame before the worker. ``number`` counts the frames of one socket; ``memory`` is what the worker kept of
     those before, in its own form."""
 
-    handle: str
-    person_id: int
+    watched: Watched
     number: int
     frame: bytes
     memory: bytes
 
 
-def show_frame(*, handle: str, person: Person, number: int, frame: bytes) -> None:
+def new_watcher() -> str:
+    return secrets.token_hex(16)
+
+
+def show_frame(*, watched: Watched, number: int, frame: bytes) -> None:
     """Put one frame before the worker.
 
     Raises:
         CosmicError: ``broker_unavailable``.
     """
     frame_id = secrets.token_hex(16)
-    about = json.dumps([handle, person.pk, number]).encode()
+    about = json.dumps([asdict(watched), number]).encode()
     sealed = seal(about + b"\n" + frame, purpose=PURPOSE, bound_to=frame_id)
     cache.set(f"presence:{frame_id}", sealed, timeout=KEPT_SECONDS)
     dispatch.send_task(dispatch.WATCH_READER, frame_id, expires=KEPT_SECONDS)
 
 
 def take_frame(frame_id: str) -> Shown | None:
-    """The frame, once; None when it is gone, or was changed."""
+    """The frame, once; None when it is gone, was changed, or another worker has it."""
     sealed = cache.get(f"presence:{frame_id}")
-    cache.delete(f"presence:{frame_id}")
-    if sealed is None:
+    if sealed is None or not cache.delete(f"presence:{frame_id}"):
         return None
     try:
         about, _, frame = unseal(sealed, purpose=PURPOSE, bound_to=frame_id).partition(b"\n")
     except Unsealable:
         return None
-    handle, person_id, number = json.loads(about)
-    return Shown(handle, person_id, number, frame, _memory(handle))
+    watched, number = json.loads(about)
+    return Shown(Watched(**watched), number, frame, _memory(watched["watcher"]))
 
 
 def note(shown: Shown, seen: Seen, memory: bytes) -> None:
     """Do what follows from what was seen, and tell the page. A frame that comes after a later one is passed over."""
-    if (cache.get(_last(shown.handle)) or 0) >= shown.number:
-        return
-    cache.set(_last(shown.handle), shown.number, timeout=REMEMBERED_SECONDS)
-    cache.set(_kept(shown.handle), seal(memory, purpose=PURPOSE, bound_to=shown.handle), timeout=REMEMBERED_SECONDS)
+    watched = shown.watched
+    with cache.lock(f"presence-lock:{watched.watcher}", timeout=LOCKED_SECONDS):  # type: ignore[attr-defined]
+        if (cache.get(_last(watched)) or 0) >= shown.number:
+            return
+        cache.set(_last(watched), shown.number, timeout=REMEMBERED_SECONDS)
+        sealed = seal(memory, purpose=PURPOSE, bound_to=watched.watcher)
+        cache.set(_kept(watched.watcher), sealed, timeout=REMEMBERED_SECONDS)
+        open_still = _follow(watched, seen)
+    tell_unlock(watched.handle, values(seen, open_still))
+
+
+def _follow(watched: Watched, seen: Seen) -> bool:
+    """Renew, hold back or end the unlock; whether it is still there."""
+    if not _may_go_on(watched):
+        unlocks.end(watched.handle)
+        return False
     if seen is Seen.PRESENT:
-        open_still = unlocks.renew(shown.handle)
-    else:
-        unlocks.pause(shown.handle)
-        if seen is Seen.OTHER_FACE and not _first_stranger(shown):
-            unlocks.end(shown.handle)
-        open_still = unlocks.live(shown.handle)
-    tell_unlock(shown.handle, values(seen, open_still))
+        cache.delete(_stranger(watched))
+        return unlocks.renew(watched.handle)
+    unlocks.pause(watched.handle)
+    # A single frame may mistake the reader; a second one before the reader is seen again ends the unlock.
+    if seen is Seen.OTHER_FACE and not cache.add(_stranger(watched), 1, timeout=unlocks.SECONDS):
+        unlocks.end(watched.handle)
+    return unlocks.live(watched.handle)
 
 
-def forget(handle: str) -> None:
-    """Begin anew: a new socket counts its frames from one."""
-    cache.delete_many([_last(handle), _kept(handle), _stranger(handle)])
+def _may_go_on(watched: Watched) -> bool:
+    """Whether reader and message are as they were when it was opened."""
+    person = Person.objects.select_related("user").filter(pk=watched.person_id).first()
+    if person is None:
+        return False
+    try:
+        return may_read(person) and still_readable(copy_of(person=person, message_id=watched.message_id), person)
+    except CosmicError:
+        return False
 
 
 def values(seen: Seen, open_still: bool) -> dict[str, object]:
@@ -121,30 +154,23 @@ def broken(error: CosmicError) -> dict[str, object]:
     return {"type": "failed", "code": error.code.value, "message": error.sentence}
 
 
-def _first_stranger(shown: Shown) -> bool:
-    """A single frame may mistake the reader; two in a row end the unlock. The text is hidden from the first on."""
-    before = cache.get(_stranger(shown.handle))
-    cache.set(_stranger(shown.handle), shown.number, timeout=REMEMBERED_SECONDS)
-    return before != shown.number - 1
-
-
-def _memory(handle: str) -> bytes:
-    sealed = cache.get(_kept(handle))
+def _memory(watcher: str) -> bytes:
+    sealed = cache.get(_kept(watcher))
     if sealed is None:
         return b""
     try:
-        return unseal(sealed, purpose=PURPOSE, bound_to=handle)
+        return unseal(sealed, purpose=PURPOSE, bound_to=watcher)
     except Unsealable:
         return b""
 
 
-def _last(handle: str) -> str:
-    return f"presence-last:{handle}"
+def _last(watched: Watched) -> str:
+    return f"presence-last:{watched.watcher}"
 
 
-def _stranger(handle: str) -> str:
-    return f"presence-stranger:{handle}"
+def _stranger(watched: Watched) -> str:
+    return f"presence-stranger:{watched.handle}"
 
 
-def _kept(handle: str) -> str:
-    return f"presence-memory:{handle}"
+def _kept(watcher: str) -> str:
+    return f"presence-memory:{watcher}"

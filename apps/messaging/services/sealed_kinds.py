@@ -16,6 +16,7 @@ class Owners:
 
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
+        self._nobodys: set[str] = set()
 
     def place(self, copy: Copy) -> str:
         """What a copy's values are bound to.
@@ -23,11 +24,15 @@ class Owners:
         Raises:
             Unsealable: the mailbox is nobody's.
         """
-        if copy.mailbox not in self._people:
+        if copy.mailbox not in self._people and copy.mailbox not in self._nobodys:
             self._people = {box: person for person in Person.objects.all() for box in mailboxes_of(person)}
         if copy.mailbox not in self._people:
+            self._nobodys.add(copy.mailbox)
             raise Unsealable("a mailbox that is nobody's")
         return copy_place(copy.message.public_id, self._people[copy.mailbox])
+
+
+FIELDS = ("sealed_header", "wrapped_key")
 
 
 def sealed_here() -> list[Sealed]:
@@ -35,7 +40,7 @@ def sealed_here() -> list[Sealed]:
     return [
         sealed_rows(
             name=name,
-            rows=lambda: Copy.objects.select_related("message"),
+            rows=lambda: Copy.objects.select_related("message").only("mailbox", *FIELDS, "message__public_id"),
             field=field,
             purpose=purpose,
             place=owners.place,

@@ -17,10 +17,10 @@ from apps.identities.models import Person
 from apps.identities.services.second_factor import code_holds, has_code
 from apps.identities.vault import Unsealable
 from apps.messaging import unlocks
-from apps.messaging.envelope import open_under, text_place, unwrap_key
+from apps.messaging.envelope import open_under, text_place
 from apps.messaging.mailboxes import Folder, alias_of, mailbox_of
 from apps.messaging.models import Attachment, Copy
-from apps.messaging.selectors import copy_of, header_of
+from apps.messaging.selectors import copy_of, key_of, may_read, people_of
 from apps.messaging.services.attach import AttachmentAbout, about
 from apps.messaging.services.notify import tell_mailboxes
 from apps.verification.models import Capture
@@ -95,6 +95,7 @@ def unlock(*, reader: Reader, message_id: object, capture_id: str, code: str = "
     person = reader.person
     binding = unlocks.unlock_binding(reader.binding, message_id)
     handle = unlocks.handle_of(binding=reader.binding, message_id=message_id, person=person)
+    begun = False
     try:
         with transaction.atomic():
             grant = use_grant(
@@ -105,9 +106,10 @@ def unlock(*, reader: Reader, message_id: object, capture_id: str, code: str = "
             if grant.needs_second_factor:
                 _require_code(person, code)
             copy = _openable(reader, message_id)
-            key = _key(copy, person)
+            key = key_of(copy, person)
             content = _content(copy, key)
             _mark_opened(copy, person)
+            begun = True
             unlocks.begin(handle, key)
             record_event(
                 action="message.unlocked",
@@ -118,7 +120,8 @@ def unlock(*, reader: Reader, message_id: object, capture_id: str, code: str = "
                 details={"message": alias_of(person, message_id)},
             )
     except Exception:
-        unlocks.end(handle)
+        if begun:  # what is rolled back must not stay open; what somebody has open from before stays
+            unlocks.end(handle)
         raise
     return content
 
@@ -127,7 +130,8 @@ def read(*, reader: Reader, message_id: object) -> Content:
     """The content again, while the unlock lives and the face is seen.
 
     Raises:
-        CosmicError: ``not_found``, ``message_locked`` or ``face_lost`` (403), ``message_gone`` (410, revoked).
+        CosmicError: ``not_found``, ``message_locked`` or ``face_lost`` (403), ``message_gone`` (410, revoked),
+            ``not_enrolled`` (403) for somebody who may not read any more.
     """
     copy, key = _unlocked(reader, message_id)
     return _content(copy, key)
@@ -156,9 +160,15 @@ def _openable(reader: Reader, message_id: object) -> Copy:
     copy = copy_of(person=person, message_id=message_id)
     if not copy.wrapped_key:
         raise CosmicError(ErrorCode.MESSAGE_GONE, status=410)
-    if person.status != Person.Status.ACTIVE or not person.templates.exists():
+    if not may_read(person):
         raise CosmicError(ErrorCode.NOT_ENROLLED, status=403)
     return copy
+
+
+def still_readable(copy: Copy, person: Person) -> bool:
+    """Whether what is unlocked may stay so. What is viewed once has lost its wrapped key by being opened."""
+    viewed = copy.message.view_once and copy.mailbox == mailbox_of(person, Folder.INBOX)
+    return bool(copy.wrapped_key) or (viewed and copy.message.revoked_at is None)
 
 
 def _require_code(person: Person, code: str) -> None:
@@ -170,13 +180,6 @@ def _require_code(person: Person, code: str) -> None:
         if code:
             limits.note_failure(key)
         raise CosmicError(ErrorCode.SECOND_FACTOR_WANTED, status=403)
-
-
-def _key(copy: Copy, person: Person) -> bytes:
-    try:
-        return unwrap_key(copy.wrapped_key, message_id=copy.message.public_id, person=person)
-    except Unsealable as error:
-        raise CosmicError(ErrorCode.MESSAGE_DAMAGED, status=409) from error
 
 
 def _content(copy: Copy, key: bytes) -> Content:
@@ -197,13 +200,14 @@ def _mark_opened(copy: Copy, person: Person) -> None:
             raise CosmicError(ErrorCode.MESSAGE_GONE, status=410)
     elif not Copy.objects.filter(pk=copy.pk, opened_at=None).update(opened_at=now):
         return
-    sender = Person.objects.filter(public_id=header_of(copy, person).sender)
-    tell_mailboxes([person, *sender])
+    tell_mailboxes([person, *people_of(copy, person)])
 
 
 def _unlocked(reader: Reader, message_id: object) -> tuple[Copy, bytes]:
     copy = copy_of(person=reader.person, message_id=message_id)
-    if copy.message.revoked_at is not None and copy.mailbox == mailbox_of(reader.person, Folder.INBOX):
+    if not still_readable(copy, reader.person):
         raise CosmicError(ErrorCode.MESSAGE_GONE, status=410)
+    if not may_read(reader.person):
+        raise CosmicError(ErrorCode.NOT_ENROLLED, status=403)
     handle = unlocks.handle_of(binding=reader.binding, message_id=message_id, person=reader.person)
     return copy, unlocks.key_of(handle)

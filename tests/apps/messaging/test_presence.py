@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
 from channels.db import database_sync_to_async
@@ -14,7 +15,7 @@ from apps.identities.models import Person
 from apps.identities.services.people import set_status
 from apps.messaging import unlocks
 from apps.messaging.services import presence
-from apps.messaging.services.presence import Seen, Shown
+from apps.messaging.services.presence import Seen, Shown, Watched
 from tests.sockets import Socket
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -30,6 +31,7 @@ class Opened:
         self.client, self.message, self.person = client, message, person
         binding = session_binding(client.session.session_key)
         self.handle = unlocks.handle_of(binding=binding, message_id=uuid.UUID(message), person=person)
+        self.watched = Watched("a socket", self.handle, person.pk, message)
         self.number = 0
 
     @property
@@ -47,7 +49,7 @@ class Opened:
             self.note(one, self.number)
 
     def note(self, seen: Seen, number: int) -> None:
-        presence.note(Shown(self.handle, self.person.pk, number, b"", b""), seen, b"")
+        presence.note(Shown(self.watched, number, b"", b""), seen, b"")
 
     def left(self) -> int:
         """Seconds until the unlock ends by itself."""
@@ -137,8 +139,9 @@ def test_what_has_ended_is_not_brought_back(opened: Opened):
 
 
 def test_another_handle_is_not_touched(opened: Opened):
-    presence.note(Shown("another", opened.person.pk, 1, b"", b""), Seen.OTHER_FACE, b"")
-    presence.note(Shown("another", opened.person.pk, 2, b"", b""), Seen.OTHER_FACE, b"")
+    another = replace(opened.watched, watcher="another socket", handle="another")
+    for number in (1, 2):
+        presence.note(Shown(another, number, b"", b""), Seen.OTHER_FACE, b"")
 
     assert opened.answers() == (200, "")
 
@@ -156,7 +159,7 @@ def frame_id() -> str:
 
 
 def test_a_frame_is_sealed_and_gone_in_seconds(opened: Opened):
-    presence.show_frame(handle=opened.handle, person=opened.person, number=3, frame=FRAME)
+    presence.show_frame(watched=opened.watched, number=3, frame=FRAME)
 
     (key,) = frames()
     redis = cache.client.get_client()
@@ -168,7 +171,7 @@ def test_a_frame_is_sealed_and_gone_in_seconds(opened: Opened):
 
 
 def test_no_other_value_in_redis_holds_the_frame_or_the_key(opened: Opened):
-    presence.show_frame(handle=opened.handle, person=opened.person, number=3, frame=FRAME)
+    presence.show_frame(watched=opened.watched, number=3, frame=FRAME)
 
     redis = cache.client.get_client()
     held = b"".join(
@@ -181,24 +184,24 @@ def test_no_other_value_in_redis_holds_the_frame_or_the_key(opened: Opened):
 
 
 def test_a_frame_is_taken_once(opened: Opened):
-    presence.show_frame(handle=opened.handle, person=opened.person, number=3, frame=FRAME)
+    presence.show_frame(watched=opened.watched, number=3, frame=FRAME)
     taken = frame_id()
 
     first, second = presence.take_frame(taken), presence.take_frame(taken)
 
-    assert first == Shown(opened.handle, opened.person.pk, 3, FRAME, b"")
+    assert first == Shown(opened.watched, 3, FRAME, b"")
     assert second is None and frames() == []
 
 
 def test_what_the_worker_remembers_comes_with_the_next_frame(opened: Opened):
-    presence.note(Shown(opened.handle, opened.person.pk, 1, b"", b""), Seen.PRESENT, b"what moved")
-    presence.show_frame(handle=opened.handle, person=opened.person, number=2, frame=FRAME)
+    presence.note(Shown(opened.watched, 1, b"", b""), Seen.PRESENT, b"what moved")
+    presence.show_frame(watched=opened.watched, number=2, frame=FRAME)
 
     assert presence.take_frame(frame_id()).memory == b"what moved"
 
 
 def test_a_frame_put_in_anothers_place_is_none(opened: Opened):
-    presence.show_frame(handle=opened.handle, person=opened.person, number=3, frame=FRAME)
+    presence.show_frame(watched=opened.watched, number=3, frame=FRAME)
     cache.set("presence:elsewhere", cache.get(f"presence:{frame_id()}"))
 
     assert presence.take_frame("elsewhere") is None
@@ -258,7 +261,7 @@ async def test_a_frame_from_the_socket_is_put_before_the_worker_once(opened: Ope
     shown = await database_sync_to_async(lambda: presence.take_frame(frame_id()))()
     await socket.leave()
 
-    assert (shown.frame, shown.number, shown.person_id) == (FRAME, 1, opened.person.pk)
+    assert (shown.frame, shown.number, shown.watched.person_id) == (FRAME, 1, opened.person.pk)
 
 
 async def test_a_message_that_is_taken_back_closes_where_it_is_open(opened: Opened, as_):

@@ -22,7 +22,7 @@ logs:
 test: $(INSTALLED_DEV) browser lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/system
 	$(BIN)/python -m pytest tests/system
-	$(BIN)/python -m tests.on_postgresql -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.on_postgresql -q -n 2 --dist loadfile
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .

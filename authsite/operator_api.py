@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -24,6 +21,7 @@ from apps.captures import limits
 from apps.captures.addresses import client_address
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.serializers import Text, errors
+from apps.identities.services.second_factor import code_holds
 from apps.permissions import Scope, may
 from authsite.dashboard import statistics
 
@@ -115,14 +113,7 @@ class Logs(APIView):
 
 def second_factor_holds(user, code: str) -> bool:
     """True for an account that has none; otherwise a code of the app, or a recovery code, which is used up."""
-    if not is_mfa_enabled(user):
-        return True
-    factors = Authenticator.objects.filter(user=user)
-    for factor in factors.filter(type=Authenticator.Type.TOTP):
-        if TOTP(factor).validate_code(code):
-            return True
-    with transaction.atomic():  # a recovery code is locked while it is used up
-        return any(RecoveryCodes(f).validate_code(code) for f in factors.filter(type=Authenticator.Type.RECOVERY_CODES))
+    return not is_mfa_enabled(user) or code_holds(user, code)
 
 
 def _number(request: Request, name: str, default: int | None) -> int | None:

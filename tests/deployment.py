@@ -21,6 +21,18 @@ from authsite.env import PROJECT
 OPERATOR, PASSWORD = "operator", "correct horse battery staple 9"
 Files = list[tuple[str, tuple[str, bytes, str]]]
 
+SESSION = """
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.sessions.backends.db import SessionStore
+user = get_user_model().objects.get(username="{username}")
+store = SessionStore()
+store[SESSION_KEY], store[BACKEND_SESSION_KEY] = str(user.pk), settings.AUTHENTICATION_BACKENDS[0]
+store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+store.save()
+print(store.session_key)
+"""
+
 
 class Deployment:
     """``base`` is its address, ``state`` its folder."""
@@ -68,6 +80,10 @@ class Deployment:
         return httpx.Client(
             base_url=self.base, headers={"Authorization": f"Token {self._tokens[username]}"}, timeout=60
         )
+
+    def session(self, username: str) -> str:
+        """A new session of somebody, as their login would leave it; the value of its cookie."""
+        return self.manage("shell", "--no-imports", "-c", SESSION.format(username=username)).stdout.split()[-1]
 
     def ticket(self, client: httpx.Client, purpose: str) -> str:
         answer = client.post("/api/v1/captures/ticket", json={"purpose": purpose})

@@ -14,11 +14,13 @@ WAIT = 10.0  # seconds until a test gives up
 
 
 class Socket(ApplicationCommunicator):
-    """To ``path``, with the session of ``client``."""
+    """To ``path``, with the session of ``client`` or the token in ``authorization``."""
 
-    def __init__(self, path: str, client: Client) -> None:
+    def __init__(self, path: str, client: Client | None = None, *, authorization: str = "") -> None:
         headers = [(b"origin", b"http://localhost"), (b"host", b"localhost")]
-        cookie = client.cookies.get(settings.SESSION_COOKIE_NAME)
+        if authorization:
+            headers.append((b"authorization", authorization.encode()))
+        cookie = client.cookies.get(settings.SESSION_COOKIE_NAME) if client is not None else None
         if cookie is not None:
             headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie.value}".encode()))
         scope = {

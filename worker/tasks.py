@@ -6,11 +6,13 @@ Tasks carry ids only. Each is safe to run twice: the services hold leases and un
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from celery import shared_task
 from django.db import OperationalError
 
 from apps import dispatch
+from apps.access.services import erase as token_erase
 from apps.audit.services.checkpoints import make_checkpoint
 from apps.audit.services.forward import forward_events
 from apps.captures import bundle as bundles
@@ -182,4 +184,5 @@ def sweep_messages() -> None:
 
 @shared_task(name="worker.tasks.erase_expired")
 def erase_expired() -> None:
-    retention.run_erasers(erase.erase_expired, enrolment_erase.erase_expired, retention.erase_sessions)
+    tokens = partial(retention.in_batches, "api_tokens", token_erase.erase_expired_tokens, token_erase.BATCH)
+    retention.run_all(erase.erase_expired, enrolment_erase.erase_expired, retention.erase_sessions, tokens)

@@ -57,7 +57,6 @@ GUARDS = frozenset(
         "identities.change_person",  # suspend, reinstate
         "policies.view_policyversion",
         "policies.add_policyversion",
-        "policies.change_policyversion",
         "audit.view_event",
         "audit.view_checkpoint",
         "audit.view_forwarding",

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 
+from apps.access.selectors import may_manage
 from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
 from apps.enrollment.selectors import job_values
 from apps.enrollment.services.duplicates import decide_duplicate
@@ -120,6 +121,9 @@ class DuplicateCaseAdmin(LongReadOnly):
 
     def _decide(self, request: HttpRequest, cases, *, same: bool, note: str = "") -> None:
         for case in cases:
+            if not may_manage(request.user, case.person.user):
+                messages.error(request, f"{case.person} is an operator who may do more than you.")
+                continue
             try:
                 decide_duplicate(case=case, same=same, note=note, actor_id=request.user.pk)
             except CosmicError as error:

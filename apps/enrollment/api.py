@@ -76,7 +76,9 @@ class EnrolmentView(APIView):
     )
     def get(self, request: Request, public_id: str) -> Response:
         job = job_of(public_id)
-        if not request.user.is_staff and job.person.user_id != request.user.pk:
+        if job.person.user_id != request.user.pk and not may("enrollment.view_enrolmentjob")().has_permission(
+            request, self
+        ):
             raise CosmicError(ErrorCode.NOT_FOUND, status=404)
         return Response({"job": job_values(job)})
 

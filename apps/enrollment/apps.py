@@ -6,10 +6,17 @@ class EnrollmentConfig(AppConfig):
     label = "enrollment"
 
     def ready(self) -> None:
+        from apps.access.signals import grown
         from apps.enrollment.services.forget import forget_enrolments
+        from apps.enrollment.services.invitations import use_up_open
         from apps.identities.signals import forgetting
 
         def forget(person, **_) -> None:
             forget_enrolments(person)
 
         forgetting.connect(forget, weak=False, dispatch_uid="enrollment.forget_enrolments")
+
+        def close_invitations(account, **_) -> None:
+            use_up_open(account)
+
+        grown.connect(close_invitations, weak=False, dispatch_uid="enrollment.use_up_open")

@@ -31,6 +31,8 @@ class Person(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="person")
     status = models.CharField(max_length=16, choices=Status, default=Status.INVITED)
+    # Whether it was the suspension that closed the account: only then does the end of the suspension open it.
+    suspension_closed = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

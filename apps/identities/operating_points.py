@@ -1,7 +1,7 @@
 """False match rates that an operator may pick, read from the calibrations of the pack that answers.
 
 Where the worker's fusion was trained, its three calibrations count. With several methods at hand and none asked for,
-those of all count, so that whichever runs holds the rate. The sum of ratios was never measured as a sum: it offers none.
+those of all count, so that whichever runs holds about the rate. The sum of ratios was never measured as a sum: it offers none.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from apps.identities.what_hangs_on import what_hangs_on
 from apps.paging import LongReadOnly
 
 ABOVE = "{} is an operator who may do more than you."
+OWN = "Nobody suspends, invites or erases themselves here."
 
 
 def counted(rows: QuerySet) -> Coalesce:
@@ -155,6 +156,8 @@ class PersonAdmin(LongReadOnly):
         person = get_object_or_404(Person.objects.select_related("user"), pk=pk)
         if not self.has_erase_permission(request):
             return self._refused(request, "You may not erase people.")
+        if person.user_id == request.user.pk:
+            return self._refused(request, OWN)
         if not may_manage(request.user, person.user):
             return self._refused(request, ABOVE.format(person))
         name, typed = person.user.get_username(), request.POST.get("name", "")
@@ -175,7 +178,9 @@ class PersonAdmin(LongReadOnly):
     def manageable(self, request: HttpRequest, people) -> Iterator[Person]:
         """Those whose account the operator may act upon; the page says whom it leaves as they are."""
         for person in people.select_related("user"):
-            if may_manage(request.user, person.user):
+            if person.user_id == request.user.pk:
+                messages.error(request, OWN)
+            elif may_manage(request.user, person.user):
                 yield person
             else:
                 messages.error(request, ABOVE.format(person))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -43,7 +44,7 @@ class MessagesApi(APIView):
     """What all of these share. Nothing that they answer may be kept by a browser or a proxy."""
 
     token_scope = Scope.MESSAGES
-    parser_classes = (JSONParser,)
+    parser_classes: tuple[type[BaseParser], ...] = (JSONParser,)
 
     def finalize_response(self, request: Request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -58,7 +59,7 @@ class MessagesView(MessagesApi):
         summary="A page of a folder, newest first: titles and times, never texts",
     )
     def get(self, request: Request) -> Response:
-        asked = serializers.ListRequest(data=request.query_params)
+        asked = serializers.ListRequest(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         person, values = person_of(request.user), asked.validated_data
         found = listed(
@@ -253,7 +254,7 @@ class ContentView(MessagesApi):
 
 
 class LockView(MessagesApi):
-    @extend_schema(request=None, responses={204: None, **errors(401, 403, 503)}, summary="Lock the message again")
+    @extend_schema(request=None, responses={204: None, **errors(401, 403, 404, 503)}, summary="Lock the message again")
     def post(self, request: Request, message_id) -> Response:
         unlock.lock(reader=_reader(request), message_id=message_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -263,17 +264,18 @@ def _reader(request: Request) -> Reader:
     return Reader(person_of(request.user), bound_to(request), client_address(request))
 
 
-def _message(request: Request, message_id: object, *, code: int = status.HTTP_200_OK) -> Response:
+def _message(request: Request, message_id: uuid.UUID | str, *, code: int = status.HTTP_200_OK) -> Response:
     person = person_of(request.user)
     found = described(person=person, copy=copy_of(person=person, message_id=message_id))
     return Response({"message": serializers.message_values(found)}, status=code)
 
 
-def _capture(request: Request, message_id: object, capture_id: str):
+def _capture(request: Request, message_id: uuid.UUID | str, capture_id: str):
     return capture_of(public_id=capture_id, bound_to=unlocks.unlock_binding(bound_to(request), message_id))
 
 
 async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Piece by piece on another thread, so that a long file neither fills the memory nor holds up the server."""
-    while piece := await sync_to_async(next)(pieces, None):
+    following = sync_to_async(lambda: next(pieces, None))
+    while piece := await following():
         yield piece

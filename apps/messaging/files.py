@@ -12,7 +12,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import BinaryIO
+from typing import Protocol
 
 import filetype
 from django.core.files.base import File
@@ -54,6 +54,12 @@ ENDINGS: dict[str, tuple[str, ...]] = {
 }
 
 
+class Readable(Protocol):
+    """An opened file, in bytes."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
 def kind_of(start: bytes) -> str:
     """The kind of a file by its first bytes; what a client calls it does not count.
 
@@ -87,7 +93,7 @@ def harmless_name(name: str, kind: str) -> str:
 class SealedContent(File):
     """What a storage writes for an attachment: sealed while it is read, so that no second copy of it is made."""
 
-    def __init__(self, plain: BinaryIO, key: bytes, *, place: str) -> None:
+    def __init__(self, plain: Readable, key: bytes, *, place: str) -> None:
         super().__init__(None)
         self._plain = plain
         self._key = key
@@ -111,7 +117,7 @@ class SealedContent(File):
         return True
 
 
-def opened(sealed: BinaryIO, key: bytes, *, place: str) -> Iterator[bytes]:
+def opened(sealed: Readable, key: bytes, *, place: str) -> Iterator[bytes]:
     """The plain file, piece by piece; no piece is given before it is known to be genuine.
 
     Raises:

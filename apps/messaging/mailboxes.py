@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from enum import StrEnum
 
 from apps.identities.models import Person
@@ -24,6 +25,6 @@ def mailboxes_of(person: Person) -> dict[str, Folder]:
     return {mailbox_of(person, folder): folder for folder in Folder}
 
 
-def alias_of(person: Person, message_id: object) -> str:
+def alias_of(person: Person, message_id: uuid.UUID | str) -> str:
     """What the audit trail calls a message: 32 digits, another for each person, so that it links nobody to anybody."""
     return keyed_digest(f"{person.public_id}|{message_id}".encode(), purpose="message-aliases")[:32]

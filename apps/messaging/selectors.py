@@ -56,7 +56,7 @@ def live_copies(person: Person, *folders: Folder) -> QuerySet[Copy]:
     return Copy.objects.filter(unexpired, mailbox__in=boxes).select_related("message")
 
 
-def copy_of(*, person: Person, message_id: object, folders: Iterable[Folder] = Folder) -> Copy:
+def copy_of(*, person: Person, message_id: uuid.UUID | str, folders: Iterable[Folder] = Folder) -> Copy:
     """The person's copy of a message.
 
     Raises:

@@ -7,6 +7,8 @@ is answered.
 
 from __future__ import annotations
 
+import uuid
+
 from django.core.cache import cache
 
 from apps.errors import CosmicError, ErrorCode
@@ -19,12 +21,12 @@ LONGEST = 900  # seconds that one unlock may be renewed; then the whole capture 
 PURPOSE = "unlocks"
 
 
-def unlock_binding(binding: str, message_id: object) -> str:
+def unlock_binding(binding: str, message_id: uuid.UUID | str) -> str:
     """To what an unlock's nonce, capture and grant belong: 64 digits of session or account, and message."""
     return keyed_digest(f"{binding}|{message_id}".encode(), purpose="unlock-captures")
 
 
-def handle_of(*, binding: str, message_id: object, person: Person) -> str:
+def handle_of(*, binding: str, message_id: uuid.UUID | str, person: Person) -> str:
     """Under which name the record of this reader, message and session lies."""
     return keyed_digest(f"{binding}|{message_id}|{person.public_id}".encode(), purpose=PURPOSE)
 

@@ -92,10 +92,11 @@ def _folder(name: str) -> Folder:
 
 
 def _answered(request: HttpRequest) -> Listed | None:
-    if "reply" not in request.GET:
+    message_id = _uuid(request.GET.get("reply"))
+    if message_id is None:
         return None
     person = person_of(request.user)
-    copy = copy_of(person=person, message_id=_uuid(request.GET["reply"]), folders=[Folder.INBOX])
+    copy = copy_of(person=person, message_id=message_id, folders=[Folder.INBOX])
     return described(person=person, copy=copy)
 
 

@@ -52,7 +52,7 @@ class PolicyForm(forms.Form):
     def __init__(self, *args, choices: Sequence[Choice], **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self._choices = {f"{one.fmr:g}": one for one in choices if one.offered}
-        picks = [(name, f"at most {name} in every setting") for name in self._choices]
+        picks = [(name, f"about {name} in every setting") for name in self._choices]
         rates = forms.ChoiceField(
             choices=[(BY_NUMBER, "by the prior below"), *picks], required=False, widget=UnfoldAdminRadioSelectWidget()
         )

@@ -1,4 +1,4 @@
-"""What an operator may pick instead of a prior: a false match rate that every setting was measured to hold.
+"""What an operator may pick instead of a prior: a false match rate that every setting was measured to hold about.
 
 The figures come from the calibrations, which lie on the floor above; ``settings.POLICY_OPERATING_POINTS`` names the
 function that reads them.
@@ -51,12 +51,12 @@ class Choice:
 
     @property
     def offered(self) -> bool:
-        """A rate that one setting cannot be shown to hold is none to pick."""
+        """A rate that one setting has too few trials for is none to pick."""
         return bool(self.points) and not self.missing
 
     @property
     def llr(self) -> float:
-        """The largest of the thresholds: at it every setting holds the rate."""
+        """The largest of the thresholds: at it every setting holds about the rate, or less."""
         return max(point.llr for point in self.points)
 
     def prior(self, *, cost_false_match: float, cost_false_non_match: float) -> float:

@@ -12,8 +12,9 @@ from django.conf import settings
 from apps.errors import CosmicError, ErrorCode
 from apps.policies.models import PolicyVersion
 from apps.policies.safety import unsafe
-from apps.policies.values import PolicyValues, as_json, from_environment, overlaid
+from apps.policies.values import NO_POLICY, PolicyValues, as_json, from_environment, overlaid
 from apps.policies.words import LABELS, Line, spoken
+from authsite.env import GATES
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def current_policy() -> PolicyValues:
     try:
         newest = PolicyVersion.objects.order_by("-number").values_list("number", "values").first()
         return base if newest is None else _checked(base, *newest)
-    except ValueError as error:
+    except NO_POLICY as error:
         log.error("the policy cannot be read: %s", error)
         raise CosmicError(ErrorCode.POLICY_UNREADABLE, status=503) from error
 
@@ -62,8 +63,8 @@ def policy_at(number: int) -> PolicyValues:
     if found is None:
         raise CosmicError(ErrorCode.NOT_FOUND, status=404)
     try:
-        return overlaid(base, found, number=number)
-    except (ValueError, AttributeError) as error:
+        return _laid_over(base, number, found)
+    except NO_POLICY as error:
         raise CosmicError(ErrorCode.POLICY_UNREADABLE, status=503) from error
 
 
@@ -83,11 +84,24 @@ def in_lines(policy: PolicyValues) -> list[Line]:
 
 
 def _checked(base: PolicyValues, number: int, values: Any) -> PolicyValues:
-    """Raises ValueError for what must not hold."""
-    if not isinstance(values, dict):
-        raise ValueError("a policy's values are an object")
-    policy = overlaid(base, values, number=number)
+    """Raises one of NO_POLICY for what must not hold."""
+    policy = _laid_over(base, number, values)
     wrong = unsafe(policy)
     if wrong:
         raise ValueError(f"change {number}: {wrong}")
     return policy
+
+
+def _laid_over(base: PolicyValues, number: int, values: Any) -> PolicyValues:
+    """Stored values over ``base``. A gate that this release does not know is none that it could ask.
+
+    Raises:
+        ValueError, TypeError, OverflowError: they make no policy.
+    """
+    if not isinstance(values, dict):
+        raise ValueError("a policy's values are an object")
+    gates = values.get("gates")
+    if isinstance(gates, dict) and (unknown := sorted(set(gates) - set(GATES))):
+        log.warning("change %s sets gates that this release does not know: %s", number, ", ".join(unknown))
+        values = values | {"gates": {gate: rule for gate, rule in gates.items() if gate in GATES}}
+    return overlaid(base, values, number=number)

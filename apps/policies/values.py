@@ -54,6 +54,8 @@ class PolicyValues:
         return self.threshold + log(posterior) - log(1 - posterior)
 
 
+# What goes wrong with values that make no policy; OverflowError: a whole number too large for a real one.
+NO_POLICY = (ValueError, TypeError, OverflowError)
 NAMES = tuple(one.name for one in fields(PolicyValues) if one.name != "number")
 LISTS = ("required_modalities", "challenges")
 
@@ -72,7 +74,7 @@ def _unset(gate: str) -> str:
 
 
 def overlaid(base: PolicyValues, values: Mapping[str, Any], *, number: int) -> PolicyValues:
-    """``values`` over ``base``, unchecked.
+    """``values`` over ``base``, unchecked. Of the gates, too, those that ``values`` do not name stay as they are.
 
     Raises:
         ValueError: one of them is no field of a policy, or not of its type.
@@ -84,7 +86,8 @@ def overlaid(base: PolicyValues, values: Mapping[str, Any], *, number: int) -> P
     for name, value in values.items():
         if not _fits(before[name], value):
             raise ValueError(f"{name} is not of the right type")
-    return _made(number, before | dict(values))
+    gates = before["gates"] | values.get("gates", {})
+    return _made(number, before | dict(values) | {"gates": gates})
 
 
 def as_json(values: PolicyValues) -> dict[str, Any]:
@@ -95,9 +98,13 @@ def as_json(values: PolicyValues) -> dict[str, Any]:
 
 
 def differing(values: PolicyValues, base: PolicyValues) -> dict[str, Any]:
-    """Those fields of ``values`` that are not as in ``base``, as plain JSON values."""
+    """Those fields of ``values`` that are not as in ``base``, as plain JSON values; of the gates only those that are not."""
     before = as_json(base)
-    return {name: value for name, value in as_json(values).items() if value != before[name]}
+    found = {name: value for name, value in as_json(values).items() if value != before[name]}
+    if "gates" in found:
+        rules = before["gates"]
+        found["gates"] = {gate: rule for gate, rule in found["gates"].items() if rule != rules.get(gate)}
+    return found
 
 
 def _made(number: int, values: Mapping[str, Any]) -> PolicyValues:

@@ -47,6 +47,7 @@ def _presence(before: PolicyValues, after: PolicyValues) -> list[str]:
     gone = sorted(set(before.challenges) - set(after.challenges))
     if gone:
         found.append(f"What is asked can be foreseen more easily: {', '.join(gone)} is no longer drawn.")
+    found += _added_kinds(before, after)
     if after.challenge_choice and not before.challenge_choice:
         found.append("People may leave out challenges, and so choose what an attack is made for.")
     if after.challenge_deadline_seconds > before.challenge_deadline_seconds:
@@ -62,9 +63,25 @@ def _presence(before: PolicyValues, after: PolicyValues) -> list[str]:
     return found
 
 
+def _added_kinds(before: PolicyValues, after: PolicyValues) -> list[str]:
+    """Where not all kinds are asked of everybody, the weakest of them is what an attack has to pass."""
+    added = sorted(set(after.challenges) - set(before.challenges))
+    asked = before.challenge_count and after.challenge_count
+    if not added or not asked or not (after.challenge_choice or after.challenge_count < len(after.challenges)):
+        return []
+    how = "choose" if after.challenge_choice else "wait until it is drawn"
+    return [f"Another kind may be asked instead: {', '.join(added)}. Whoever can fake it can {how}."]
+
+
 def _retention(before: PolicyValues, after: PolicyValues) -> list[str]:
-    return [
+    found = [
         f"{what} are kept for {getattr(after, name)} days instead of {getattr(before, name)}."
         for name, what in KEPT_LONGER.items()
         if getattr(after, name) > getattr(before, name)
     ]
+    if after.attempt_retention_days < before.attempt_retention_days:
+        found.append(
+            f"Attempts older than {after.attempt_retention_days} days instead of {before.attempt_retention_days} are deleted "
+            "for good, and with them the fingerprints of their pictures: the very same pictures are then new again."
+        )
+    return found

@@ -8,18 +8,18 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from apps.captures import limits
-from apps.captures.scopes import binding_of, request_of
+from apps.captures.models import Purpose
+from apps.captures.scopes import account_behind, binding_of, request_of
 from apps.errors import CosmicError
-from apps.permissions import Scope, scope_allows
+from apps.permissions import scope_allows
 from apps.verification.models import Capture
-from apps.verification.selectors import capture_of, job_values
+from apps.verification.selectors import SCOPE_OF, capture_of, job_values
 from apps.verification.services import preview
 from apps.verification.services.progress import group_of
 
 NOT_ALLOWED = 4403
 NOT_FOUND = 4404
 TOO_MANY = 4429
-CAPTURES = frozenset({Scope.VERIFY, Scope.IDENTIFY, Scope.ENROL, Scope.MESSAGES})
 
 
 class CaptureConsumer(AsyncJsonWebsocketConsumer):
@@ -29,13 +29,14 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
     last_sent: dict[str, object] | None = None
 
     async def connect(self) -> None:
-        if not scope_allows(self.scope.get("token_scopes"), CAPTURES):
-            await self.close(code=NOT_ALLOWED)
-            return
         try:
             self.capture = await self._capture()
         except CosmicError:
             await self.close(code=NOT_FOUND)
+            return
+        if not scope_allows(self.scope.get("token_scopes"), SCOPE_OF[Purpose(self.capture.purpose)]):
+            self.capture = None
+            await self.close(code=NOT_ALLOWED)
             return
         await self.channel_layer.group_add(group_of(self.capture), self.channel_name)
         await self.accept()
@@ -53,6 +54,9 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
         if self.capture is None:
             return
         job = await self._values(self.capture)
+        if job is None:
+            await self.close(code=NOT_ALLOWED)
+            return
         if job == self.last_sent:
             return  # how many pushes there were would tell more than the job does
         self.last_sent = job
@@ -63,9 +67,14 @@ class CaptureConsumer(AsyncJsonWebsocketConsumer):
         return capture_of(public_id=self.scope["url_route"]["kwargs"]["public_id"], bound_to=self.binding())
 
     @database_sync_to_async
-    def _values(self, capture: Capture) -> dict[str, object]:
+    def _values(self, capture: Capture) -> dict[str, object] | None:
+        """As the account that is behind the socket now may see it; None once a token or its account was closed. Somebody
+        who logs in belongs to no account yet."""
+        account = account_behind(self.scope)
+        if self.scope.get("token") is not None and not account.is_active:
+            return None
         capture.refresh_from_db()
-        return job_values(capture, full=self.scope["user"].is_staff)
+        return job_values(capture, full=account.is_active and account.is_staff)
 
 
 class PreviewConsumer(AsyncJsonWebsocketConsumer):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from apps.captures.models import Purpose
 from apps.errors import SENTENCES, CosmicError, ErrorCode
 from apps.identities.services.questions import open_question
+from apps.permissions import Scope
 from apps.verification.models import AttemptLabel, Capture, CognitiveChallenge, Decision, Outcome, StageRecord
 
 # Guidance on these may be shown to anybody: it helps the person in front of the camera and names no factor of the match.
@@ -42,6 +43,16 @@ SAID_TO_ANYBODY = {
         ErrorCode.TIMED_OUT,
         ErrorCode.INTERNAL,
     }
+}
+
+
+# What a token needs to see a capture.
+SCOPE_OF = {
+    Purpose.LOGIN: Scope.VERIFY,
+    Purpose.VERIFY: Scope.VERIFY,
+    Purpose.IDENTIFY: Scope.IDENTIFY,
+    Purpose.ENROL: Scope.ENROL,
+    Purpose.UNLOCK: Scope.MESSAGES,
 }
 
 

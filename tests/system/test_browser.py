@@ -303,3 +303,24 @@ def save(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(PlaywrightError):
         page.screenshot(path=SCREENSHOTS / name)
+
+
+def test_every_page_of_the_admin_opens(open_page: Open, cosmic: Deployment, enrolled: str):
+    """One after the other, each saved to be looked at; a page that fails, or whose scripts do, is named."""
+    with open_page(None, viewport={"width": 1280, "height": 900}) as page:
+        cookie = {"name": "sessionid", "value": cosmic.session(OPERATOR), "url": cosmic.base}
+        page.context.add_cookies([cookie])
+        page.goto("/admin/")
+        save(page, "admin-dashboard.png")
+        links = page.locator("#nav-sidebar a, nav a, aside a").evaluate_all("all => all.map((one) => one.pathname)")
+        lists = sorted({link for link in links if link.startswith("/admin/") and link != "/admin/"})
+        assert len(lists) >= 15, lists
+        for link in lists:
+            answer = page.goto(link)
+            assert answer is not None and answer.status == 200, link
+            save(page, f"admin{link.removeprefix('/admin').replace('/', '-').rstrip('-')}.png")
+        for link in ("verification/capture", "identities/person"):
+            page.goto(f"/admin/{link}/")
+            page.locator("#result_list th a").first.click()
+            expect(page.locator("h1")).to_be_visible()
+            save(page, f"admin-one-{link.split('/')[1]}.png")

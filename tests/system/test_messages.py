@@ -57,7 +57,7 @@ def chromium() -> Iterator:
 def logged_in(chromium, deployment: Deployment, username: str, **context: object) -> Iterator[Page]:
     """A page of a browser in which the person is logged in, before a camera that the test drives."""
     opened = chromium.new_context(base_url=deployment.base, **context)
-    opened.add_cookies([{"name": "sessionid", "value": session_of(deployment, username), "url": deployment.base}])
+    opened.add_cookies([{"name": "sessionid", "value": deployment.session(username), "url": deployment.base}])
     page = opened.new_page()
     page.set_default_timeout(PATIENCE)
     page.add_init_script(path=str(CAMERA))
@@ -71,27 +71,9 @@ def logged_in(chromium, deployment: Deployment, username: str, **context: object
         opened.close()
 
 
-SESSION = """
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
-from django.contrib.sessions.backends.db import SessionStore
-user = get_user_model().objects.get(username="{username}")
-store = SessionStore()
-store[SESSION_KEY], store[BACKEND_SESSION_KEY] = str(user.pk), settings.AUTHENTICATION_BACKENDS[0]
-store[HASH_SESSION_KEY] = user.get_session_auth_hash()
-store.save()
-print(store.session_key)
-"""
-
-
-def session_of(deployment: Deployment, username: str) -> str:
-    """A new session of somebody, as their login would leave it."""
-    return deployment.manage("shell", "--no-imports", "-c", SESSION.format(username=username)).stdout.split()[-1]
-
-
 def browser_of(deployment: Deployment, username: str) -> httpx.Client:
     """A browser without a page: cookies, and the token against forgery."""
-    client = httpx.Client(base_url=deployment.base, cookies={"sessionid": session_of(deployment, username)}, timeout=60)
+    client = httpx.Client(base_url=deployment.base, cookies={"sessionid": deployment.session(username)}, timeout=60)
     client.get("/messages/")
     client.headers["X-CSRFToken"] = client.cookies["csrftoken"]
     return client

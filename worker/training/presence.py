@@ -45,7 +45,9 @@ def stretch(clip: Clip, width: int) -> list[Image]:
 
 def seen(frames: Sequence[Image], references: Sequence[Vector], engines: Engines) -> tuple[list[Presence], list[float]]:
     """What each frame shows, and how much each face changed against the one before."""
-    memory, found, changes = Remembered(), [], []
+    memory = Remembered()
+    found: list[Presence] = []
+    changes: list[float] = []
     for frame in frames:
         presence, memory = watch(frame, references, memory, engines)
         found.append(presence)
@@ -63,7 +65,7 @@ def photographs(data: Path, width: int, engines: Engines) -> dict[str, object]:
     """Printed photographs of the reader, held to the camera after the unlock: frames in the order of their files."""
     called, of = 0, 0
     for folder in sorted(folder for folder in (data / "pad" / "nuaa").glob("*/*") if "bona" not in folder.parent.name):
-        pictures = [np.asarray(cv2.imread(str(path))[:, :, ::-1], np.uint8) for path in sorted(folder.iterdir())[:12]]
+        pictures = [read(path) for path in sorted(folder.iterdir())[:12]]
         frames = [sent(picture, width) for picture in pictures]
         faces = engines.detector.detect(frames[0])
         if not faces:
@@ -74,6 +76,10 @@ def photographs(data: Path, width: int, engines: Engines) -> dict[str, object]:
     return {"width": width, "printed photographs called not live": rate(called, of)}
 
 
+def read(path: Path) -> Image:
+    return np.asarray(cv2.cvtColor(np.asarray(cv2.imread(str(path)), np.uint8), cv2.COLOR_BGR2RGB), np.uint8)
+
+
 def rate(hits: int, of: int) -> dict[str, object]:
     interval = wilson(hits, of)
     return {"hits": hits, "of": of, "rate": round(hits / of, 4), "low": interval.low, "high": interval.high}
@@ -82,7 +88,9 @@ def rate(hits: int, of: int) -> dict[str, object]:
 def measure(data: Path, width: int, engines: Engines) -> dict[str, object]:
     every = [clip for clip in clips(data) if clip.dataset in ("grid", "celebdf_real", "nuaa")]
     references = {(clip.person, clip.name, clip.window): reference(clip, engines) for clip in every}
-    lost, frames_lost, taken, strangers, quietest, people = 0, 0, 0, 0, [], set()
+    lost = frames_lost = taken = strangers = 0
+    quietest: list[float] = []
+    people: set[str] = set()
     causes: Counter[str] = Counter()
     judged = frames = 0
     for clip in every:

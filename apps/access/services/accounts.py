@@ -9,10 +9,10 @@ from django.db import transaction
 
 from apps.access.roles import Role
 from apps.access.selectors import groups_of, may_give, may_manage, roles_of
+from apps.access.services.tokens import COMMAND_LINE, revoke_given_out
+from apps.access.signals import grown
 from apps.audit.services.record import record_event
 from apps.errors import CosmicError, ErrorCode
-
-COMMAND_LINE = "command_line"
 
 
 @transaction.atomic
@@ -44,12 +44,16 @@ def change_access(*, account: User, roles: Collection[Role], active: bool, super
         return
     if actor is not None:
         _check(actor, before, changed=held ^ wanted, superuser=superuser)
+    was_superuser = before.is_superuser
     kept = before.groups.exclude(name__in=[role.label for role in Role])
     before.groups.set([*kept, *groups_of(wanted)])
     before.is_active, before.is_superuser = active, superuser
     before.is_staff = superuser or bool(wanted) or before.user_permissions.exists()
     before.save(update_fields=["is_active", "is_superuser", "is_staff"])
     account.is_active, account.is_superuser, account.is_staff = active, superuser, before.is_staff
+    if wanted - held or (superuser and not was_superuser):
+        revoke_given_out(account=before, actor_id=_id_of(actor))
+        grown.send(User, account=before)
     record_event(
         action="account.access",
         actor_id=_id_of(actor),

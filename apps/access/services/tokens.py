@@ -64,3 +64,15 @@ def revoke_token(*, row: ApiToken, actor_id: object) -> None:
     deleted, _ = AuthToken.objects.filter(pk=row.token_id).delete()
     if deleted:
         record_event(action="token.revoked", actor_id=actor_id, subject_id=account_id, reference=row.pk)
+
+
+def revoke_given_out(*, account: User, actor_id: object) -> None:
+    """Take back every token of an account that somebody else made for it."""
+    for row in ApiToken.objects.filter(token__user=account).exclude(created_by=account):
+        revoke_token(row=row, actor_id=actor_id)
+
+
+def revoke_all(*, account: User, actor_id: object) -> None:
+    for row in ApiToken.objects.filter(token__user=account):
+        revoke_token(row=row, actor_id=actor_id)
+    AuthToken.objects.filter(user=account).delete()

@@ -90,7 +90,7 @@ def decide_duplicate(*, case: DuplicateCase, same: bool, note: str, actor_id: ob
             if person.status == Person.Status.IN_REVIEW:
                 set_status(person=person, status=Person.Status.ACTIVE, actor_id=actor_id)
             person.enrolments.filter(status=EnrolmentJob.Status.IN_REVIEW).update(
-                status=EnrolmentJob.Status.DONE, error_code=""
+                status=EnrolmentJob.Status.DONE, error_code="", finished_at=timezone.now()
             )
 
 
@@ -100,6 +100,6 @@ def _turn_away(person: Person, *, actor_id: object) -> None:
     touch_gallery()
     set_status(person=person, status=Person.Status.SUSPENDED, actor_id=actor_id)
     person.enrolments.filter(status=EnrolmentJob.Status.IN_REVIEW).update(
-        status=EnrolmentJob.Status.REFUSED, error_code=ErrorCode.POSSIBLE_DUPLICATE
+        status=EnrolmentJob.Status.REFUSED, error_code=ErrorCode.POSSIBLE_DUPLICATE, finished_at=timezone.now()
     )
     transaction.on_commit(lambda: blobs.erase_all(names))

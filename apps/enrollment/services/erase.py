@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -10,37 +11,41 @@ from django.utils import timezone
 from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
 from apps.identities import blobs
 from apps.policies.selectors import current_policy
+from apps.policies.services.retention import in_batches, run_all
 
 BATCH = 200
 ENDED = (EnrolmentJob.Status.DONE, EnrolmentJob.Status.REFUSED, EnrolmentJob.Status.FAILED)
 
 
-@transaction.atomic
-def erase_expired() -> dict[str, int]:
-    """Erase one batch of each kind that is beyond its retention.
-
-    Returns:
-        Counts by kind: ``enrolment_jobs``, with the duplicates that were decided on them, and ``invitations``.
+def erase_expired() -> None:
+    """Erase what is beyond its retention. The audit trail counts ``enrolment_jobs``, with the duplicates that were decided
+    on them, and ``invitations``.
 
     Raises:
-        CosmicError: ``policy_unreadable``; then nothing is erased.
+        CosmicError: ``policy_unreadable``; then no job is erased.
     """
-    now = timezone.now()
-    limit = now - timedelta(days=current_policy().enrolment_job_retention_days)
-    return {"enrolment_jobs": _erase_jobs(limit), "invitations": _erase_invitations(now)}
+    run_all(
+        partial(in_batches, "enrolment_jobs", _erase_jobs, BATCH),
+        partial(in_batches, "invitations", _erase_invitations, BATCH),
+    )
 
 
-def _erase_jobs(before: datetime) -> int:
-    """Those in review wait for an operator, however long that takes."""
+def _erase_jobs(most: int) -> int:
+    """Those in review wait for an operator, however long that takes. Files go once the rows are committed, each on its
+    own: one that cannot be unlinked is logged."""
+    before = timezone.now() - timedelta(days=current_policy().enrolment_job_retention_days)
     undecided = DuplicateCase.objects.filter(status=DuplicateCase.Status.OPEN).values("job")
     ended = EnrolmentJob.objects.filter(status__in=ENDED, finished_at__lt=before).exclude(pk__in=undecided)
-    due = list(ended.order_by("pk")[:BATCH])
-    blobs.erase_all([job.blob for job in due if job.blob])
-    EnrolmentJob.objects.filter(pk__in=[job.pk for job in due]).delete()
-    return len(due)
+    due = list(ended.order_by("pk")[:most])
+    for job in due:
+        if job.blob:
+            transaction.on_commit(partial(blobs.erase, job.blob), robust=True)
+    _, by_model = EnrolmentJob.objects.filter(pk__in=[job.pk for job in due]).delete()
+    return by_model.get(EnrolmentJob._meta.label, 0)
 
 
-def _erase_invitations(now: datetime) -> int:
-    due = list(Invitation.objects.filter(expires_at__lt=now).order_by("pk").values_list("pk", flat=True)[:BATCH])
-    Invitation.objects.filter(pk__in=due).delete()
-    return len(due)
+def _erase_invitations(most: int) -> int:
+    expired = Invitation.objects.filter(expires_at__lt=timezone.now())
+    due = list(expired.order_by("pk").values_list("pk", flat=True)[:most])
+    _, by_model = Invitation.objects.filter(pk__in=due).delete()
+    return by_model.get(Invitation._meta.label, 0)

@@ -40,7 +40,7 @@ def open_invitation(token: str) -> Invitation:
     """
     invitation = (
         Invitation.objects.select_related("person__user")
-        .filter(token_digest=_digest(token), used_at=None, expires_at__gte=timezone.now())
+        .filter(token_digest=_digest(token), used_at=None, expires_at__gte=timezone.now(), person__user__is_active=True)
         .exclude(person__status=Person.Status.SUSPENDED)
         .first()
     )
@@ -51,3 +51,8 @@ def open_invitation(token: str) -> Invitation:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def use_up_open(account) -> None:
+    """End every open invitation into an account: who holds one could enrol their own face for it."""
+    Invitation.objects.filter(person__user=account, used_at=None).update(used_at=timezone.now())

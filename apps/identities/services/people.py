@@ -7,6 +7,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from apps.access.services.tokens import revoke_all
 from apps.audit.services.record import record_event
 from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
@@ -43,11 +44,17 @@ def person_of(user) -> Person:
 
 @transaction.atomic
 def set_status(*, person: Person, status: str, actor_id: object) -> None:
-    """Change whether a person may log in; the gallery follows at once. Suspension closes the account, so that its
-    password, sessions and tokens end with it."""
-    Person.objects.filter(pk=person.pk).update(status=status)
-    get_user_model().objects.filter(pk=person.user_id).update(is_active=status != Person.Status.SUSPENDED)
+    """Change whether a person may log in; the gallery follows at once. Suspension closes the account, so that password
+    and sessions end with it, and takes its tokens back. What it did not close, nothing here opens again."""
+    users = get_user_model().objects
+    if status == Person.Status.SUSPENDED and person.status != status:
+        person.suspension_closed = bool(users.filter(pk=person.user_id, is_active=True).update(is_active=False))
+        revoke_all(account=person.user, actor_id=actor_id)
+    elif status != Person.Status.SUSPENDED and person.suspension_closed:
+        users.filter(pk=person.user_id).update(is_active=True)
+        person.suspension_closed = False
     person.status = status
+    person.save(update_fields=["status", "suspension_closed"])
     touch_gallery()
     record_event(action="person.status", actor_id=actor_id, subject_id=person.public_id, result=status)
 

@@ -38,7 +38,7 @@ class AttachmentAbout:
     size: int
 
 
-def attach(*, person: Person, message_id: object, file: UploadedFile) -> AttachmentAbout:
+def attach(*, person: Person, message_id: uuid.UUID | str, file: UploadedFile) -> AttachmentAbout:
     """Add a file to one's own draft.
 
     Raises:
@@ -73,7 +73,7 @@ def attach(*, person: Person, message_id: object, file: UploadedFile) -> Attachm
         raise
 
 
-def detach(*, person: Person, message_id: object, attachment_id: int) -> None:
+def detach(*, person: Person, message_id: uuid.UUID | str, attachment_id: int) -> None:
     """Take a file off one's own draft again.
 
     Raises:

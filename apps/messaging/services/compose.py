@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,7 +38,9 @@ class Written:
     reply_to: str = ""
 
 
-def save_draft(*, person: Person, written: Written, message_id: object = None, kept: bool = True) -> Message:
+def save_draft(
+    *, person: Person, written: Written, message_id: uuid.UUID | str | None = None, kept: bool = True
+) -> Message:
     """Keep what was typed, as a new draft or in place of one's own earlier one. ``kept`` False for one that is sent at
     once, which a full folder does not keep from being written.
 
@@ -62,7 +65,7 @@ def save_draft(*, person: Person, written: Written, message_id: object = None, k
         return copy.message
 
 
-def send(*, person: Person, message_id: object, address: str | None = None) -> Message:
+def send(*, person: Person, message_id: uuid.UUID | str, address: str | None = None) -> Message:
     """Send a draft: each recipient gets header and key for themselves.
 
     Raises:
@@ -100,7 +103,7 @@ def send(*, person: Person, message_id: object, address: str | None = None) -> M
     return message
 
 
-def draft_of(person: Person, message_id: object) -> Copy:
+def draft_of(person: Person, message_id: uuid.UUID | str) -> Copy:
     """One's own draft, locked until the transaction ends.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterable
 
 from asgiref.sync import async_to_sync
@@ -22,7 +23,7 @@ def unlock_group(handle: str) -> str:
     return f"unlock.{handle}"
 
 
-def message_group(message_id: object) -> str:
+def message_group(message_id: uuid.UUID | str) -> str:
     return f"message.{str(message_id).replace('-', '')}"
 
 
@@ -32,7 +33,7 @@ def tell_mailboxes(people: Iterable[Person]) -> None:
     transaction.on_commit(lambda: _tell(groups, {"type": "mailbox.changed"}))
 
 
-def tell_readers(message_id: object) -> None:
+def tell_readers(message_id: uuid.UUID | str) -> None:
     """Once the transaction has committed: whoever has the message open closes it."""
     transaction.on_commit(lambda: _tell([message_group(message_id)], {"type": "message.gone"}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -43,7 +44,7 @@ class Content:
     attachments: tuple[AttachmentAbout, ...]
 
 
-def ask(*, reader: Reader, message_id: object, origin: str, voice: bool, cannot: list[str]) -> IssuedTicket:
+def ask(*, reader: Reader, message_id: uuid.UUID | str, origin: str, voice: bool, cannot: list[str]) -> IssuedTicket:
     """The nonce and the challenge of a capture that is to open this message.
 
     Raises:
@@ -59,7 +60,7 @@ def ask(*, reader: Reader, message_id: object, origin: str, voice: bool, cannot:
     )
 
 
-def submit(*, reader: Reader, message_id: object, bundle: Bundle, nonce: str) -> Capture:
+def submit(*, reader: Reader, message_id: uuid.UUID | str, bundle: Bundle, nonce: str) -> Capture:
     """Take the capture in; it claims to be the reader.
 
     Raises:
@@ -81,7 +82,7 @@ def submit(*, reader: Reader, message_id: object, bundle: Bundle, nonce: str) ->
     )
 
 
-def unlock(*, reader: Reader, message_id: object, capture_id: str, code: str = "") -> Content:
+def unlock(*, reader: Reader, message_id: uuid.UUID | str, capture_id: str, code: str = "") -> Content:
     """Use the grant of a capture, once, and begin the 30 s.
 
     What is to be viewed once loses its wrapped key here, in the statement that asks whether it is still there. A text
@@ -126,7 +127,7 @@ def unlock(*, reader: Reader, message_id: object, capture_id: str, code: str = "
     return content
 
 
-def read(*, reader: Reader, message_id: object) -> Content:
+def read(*, reader: Reader, message_id: uuid.UUID | str) -> Content:
     """The content again, while the unlock lives and the face is seen.
 
     Raises:
@@ -137,7 +138,7 @@ def read(*, reader: Reader, message_id: object) -> Content:
     return _content(copy, key)
 
 
-def attachment(*, reader: Reader, message_id: object, attachment_id: int) -> tuple[Attachment, bytes]:
+def attachment(*, reader: Reader, message_id: uuid.UUID | str, attachment_id: int) -> tuple[Attachment, bytes]:
     """A file of an unlocked message, and the key that opens it.
 
     Raises:
@@ -150,12 +151,12 @@ def attachment(*, reader: Reader, message_id: object, attachment_id: int) -> tup
     return found, key
 
 
-def lock(*, reader: Reader, message_id: object) -> None:
+def lock(*, reader: Reader, message_id: uuid.UUID | str) -> None:
     """End the unlock; silent when there is none."""
     unlocks.end(unlocks.handle_of(binding=reader.binding, message_id=message_id, person=reader.person))
 
 
-def _openable(reader: Reader, message_id: object) -> Copy:
+def _openable(reader: Reader, message_id: uuid.UUID | str) -> Copy:
     person = reader.person
     copy = copy_of(person=person, message_id=message_id)
     if not copy.wrapped_key:
@@ -203,7 +204,7 @@ def _mark_opened(copy: Copy, person: Person) -> None:
     tell_mailboxes([person, *people_of(copy, person)])
 
 
-def _unlocked(reader: Reader, message_id: object) -> tuple[Copy, bytes]:
+def _unlocked(reader: Reader, message_id: uuid.UUID | str) -> tuple[Copy, bytes]:
     copy = copy_of(person=reader.person, message_id=message_id)
     if not still_readable(copy, reader.person):
         raise CosmicError(ErrorCode.MESSAGE_GONE, status=410)

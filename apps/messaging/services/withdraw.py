@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -21,7 +22,7 @@ BATCH = 200
 YOUNG = timedelta(hours=1)
 
 
-def revoke(*, person: Person, message_id: object, address: str | None = None) -> None:
+def revoke(*, person: Person, message_id: uuid.UUID | str, address: str | None = None) -> None:
     """Make a message that one has sent unreadable for everybody who got it. Whoever has it open loses it.
 
     Raises:
@@ -43,7 +44,7 @@ def revoke(*, person: Person, message_id: object, address: str | None = None) ->
         )
 
 
-def delete_copy(*, person: Person, message_id: object, address: str | None = None) -> None:
+def delete_copy(*, person: Person, message_id: uuid.UUID | str, address: str | None = None) -> None:
     """Delete what one has of a message; with the last copy the message goes.
 
     Raises:

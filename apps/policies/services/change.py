@@ -13,7 +13,7 @@ from apps.errors import CosmicError, ErrorCode
 from apps.policies.models import SHORTEST_REASON, PolicyVersion
 from apps.policies.safety import unsafe
 from apps.policies.selectors import environment_policy, policy_to_change
-from apps.policies.values import PolicyValues, as_json, differing, overlaid
+from apps.policies.values import NO_POLICY, PolicyValues, as_json, differing, overlaid
 from apps.policies.weakening import weaker
 
 LONGEST_REASON = 1000
@@ -48,12 +48,13 @@ def change_policy(
     Raises:
         CosmicError: ``policy_unsafe`` with sentences by field; ``policy_weaker`` (409) with ``fields["weaker"]`` where it
             weakens and is not confirmed; ``policy_changed_meanwhile`` (409); ``invalid_request`` for a reason that is too
-            short and for a change that changes nothing. Each of them is an audit event.
+            short and for a change that changes nothing. Each of them is an audit event, which carries numbers and values
+            and never the reason: words of people can be erased nowhere in the trail.
     """
     try:
         return _change(values, reason.strip(), actor, based_on, confirmed, address)
     except CosmicError as error:
-        _record_refusal(error, values, reason.strip(), actor, based_on, address)
+        _record_refusal(error, values, actor, based_on, address)
         raise
 
 
@@ -72,7 +73,7 @@ def _change(
     after = _checked(before, values, reason)
     if readable and not differing(after, before):
         raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"values": ["Nothing would change."]})
-    lost = weaker(before, after) if readable else [REPAIR]
+    lost = weaker(before, after) if readable else [REPAIR, *weaker(before, after)]
     if lost and not confirmed:
         raise CosmicError(ErrorCode.POLICY_WEAKER, status=409, fields={"weaker": lost})
     version = _stored(before, after, reason, actor)
@@ -82,7 +83,7 @@ def _change(
         result="weaker" if lost else "not_weaker",
         address=address,
         reference=version.number,
-        details={"changes": version.changes, "reason": reason, "number": version.number},
+        details={"changes": version.changes, "number": version.number},
     )
     return version
 
@@ -107,8 +108,7 @@ def changes_between(before: PolicyValues, after: PolicyValues) -> dict[str, list
     was, changed = as_json(before), differing(after, before)
     rules = changed.pop("gates", {})
     found = {name: [was[name], value] for name, value in changed.items()}
-    gates = {f"gate {gate}": [was["gates"].get(gate), rule] for gate, rule in rules.items()}
-    return found | {name: pair for name, pair in gates.items() if pair[0] != pair[1]}
+    return found | {f"gate {gate}": [was["gates"].get(gate), rule] for gate, rule in rules.items()}
 
 
 def _checked(before: PolicyValues, values: Mapping[str, Any], reason: str) -> PolicyValues:
@@ -117,9 +117,9 @@ def _checked(before: PolicyValues, values: Mapping[str, Any], reason: str) -> Po
         raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"reason": [told]})
     try:
         after = overlaid(before, values, number=before.number + 1)
-    except ValueError as error:
+        wrong = unsafe(after)
+    except NO_POLICY as error:
         raise CosmicError(ErrorCode.POLICY_UNSAFE, fields={"values": [str(error)]}) from error
-    wrong = unsafe(after)
     if wrong:
         raise CosmicError(ErrorCode.POLICY_UNSAFE, fields=wrong)
     return after
@@ -128,7 +128,6 @@ def _checked(before: PolicyValues, values: Mapping[str, Any], reason: str) -> Po
 def _record_refusal(
     error: CosmicError,
     values: Mapping[str, Any],
-    reason: str,
     actor: Actor,
     based_on: int,
     address: str | None,
@@ -140,7 +139,7 @@ def _record_refusal(
             name: [_hashable(one) for one in pair]
             for name, pair in changes_between(before, overlaid(before, values, number=0)).items()
         }
-    except ValueError:
+    except NO_POLICY:
         wanted = {str(name)[:64]: ["", "unreadable"] for name in values}
     record_event(
         action="policy.refused",
@@ -148,7 +147,7 @@ def _record_refusal(
         result=error.code.value,
         address=address,
         reference=str(based_on),
-        details={"changes": wanted, "reason": reason[:LONGEST_REASON], "number": based_on, "because": error.fields},
+        details={"changes": wanted, "number": based_on, "because": error.fields},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from django.contrib.sessions.models import Session
@@ -10,32 +11,57 @@ from django.utils import timezone
 
 from apps.audit.services.record import record_event
 
-Eraser = Callable[[], dict[str, int]]
-BATCH = 1000
+MOST_BATCHES = 50  # of one kind in one run, so that a task stays short; the next run goes on
+SESSIONS = 1000  # a batch
+
+log = logging.getLogger(__name__)
 
 
-@transaction.atomic
-def run_erasers(*erasers: Eraser) -> dict[str, int]:
-    """Run each once, and write one event about all of them where anything was erased.
-
-    Arguments:
-        erasers: erase one batch of what is due, and say how much by kind.
-
-    Returns:
-        Counts by kind, without zeros.
+def run_all(*erasers: Callable[[], object]) -> None:
+    """Run each, also after one that failed.
 
     Raises:
-        CosmicError: ``policy_unreadable``; then nothing is erased.
+        Exception: what the first that failed has raised, once all have run. Each failure is logged.
     """
-    counts: dict[str, int] = {}
+    failures: list[Exception] = []
     for erase in erasers:
-        counts |= {kind: count for kind, count in erase().items() if count}
-    if counts:
-        record_event(action="retention.erased", details=dict(sorted(counts.items())))
-    return counts
+        try:
+            erase()
+        except Exception as error:
+            log.exception("something is kept beyond its retention")
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
-def erase_sessions() -> dict[str, int]:
+def in_batches(kind: str, erase: Callable[[int], int], batch: int, *, told: bool = True) -> int:
+    """Erase until a batch is short, at most ``MOST_BATCHES`` of them, each in a transaction of its own with an event.
+
+    Arguments:
+        kind: what is erased, as the audit trail counts it.
+        erase: erases as many as it is given at most, and says how many they were.
+        told: whether the audit trail counts them at all.
+
+    Returns:
+        How many are gone.
+    """
+    gone = 0
+    for _ in range(MOST_BATCHES):
+        with transaction.atomic():
+            count = erase(batch)
+            if count and told:
+                record_event(action="retention.erased", details={kind: count})
+        gone += count
+        if count < batch:
+            break
+    return gone
+
+
+def erase_sessions() -> None:
     """Browser sessions that have run out."""
-    due = Session.objects.filter(expire_date__lt=timezone.now()).values_list("pk", flat=True)[:BATCH]
-    return {"sessions": Session.objects.filter(pk__in=list(due)).delete()[0]}
+    in_batches("sessions", _erase_sessions, SESSIONS)
+
+
+def _erase_sessions(most: int) -> int:
+    due = Session.objects.filter(expire_date__lt=timezone.now()).values_list("pk", flat=True)[:most]
+    return Session.objects.filter(pk__in=list(due)).delete()[0]

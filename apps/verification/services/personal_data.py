@@ -11,6 +11,8 @@ import struct
 import zipfile
 from dataclasses import dataclass
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -23,8 +25,9 @@ from apps.identities.models import Person, Sample
 from apps.identities.sealed_vectors import open_vector
 from apps.identities.services.questions import open_question
 from apps.identities.signals import Gathered, gathering
-from apps.verification.models import Capture, Decision, StageRecord
+from apps.verification.models import AttemptLabel, Capture, Decision, StageRecord, VerdictReview
 
+REMOVED = "(removed with the person)"  # a rejected verdict has a note, and keeps that it had one
 ENDINGS = {b"\x89PNG": ".png", b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"\xff\xd8\xff\xe0": ".jpg"}
 
 
@@ -58,12 +61,15 @@ def stored_about(person: Person) -> Stored:
 
 def gathered_about(person: Person) -> tuple[Gathered, ...]:
     """What other parts of the house know of the person."""
-    return tuple(answer for _, answer in gathering.send(Person, person=person))
+    answers: list[object] = [answer for _, answer in gathering.send(Person, person=person)]
+    return tuple(answer for answer in answers if isinstance(answer, Gathered))
 
 
 def captures_of(person: Person) -> QuerySet[Capture]:
-    """Those that claimed to be the person, and those in which they were recognised."""
-    return Capture.objects.filter(Q(claimed=person) | Q(decision__person=person)).distinct()
+    """Those that claimed to be the person, those in which they were recognised, and those that show them as an operator
+    has labelled them."""
+    about = Q(claimed=person) | Q(decision__person=person) | Q(label__subject=person)
+    return Capture.objects.filter(about).distinct()
 
 
 def export_zip(*, person: Person, actor_id: object) -> bytes:
@@ -88,6 +94,18 @@ def forget_captures(person: Person) -> None:
     StageRecord.objects.filter(capture__in=captures).update(evidence={}, llr=None)
     Capture.objects.filter(pk__in=[capture.pk for capture in captures]).update(blob="")
     transaction.on_commit(lambda: blobs.erase_all(names))
+
+
+def forget_names(person: Person) -> None:
+    """When the account goes: what operators wrote in their own words about the person's attempts, the digest of the
+    claimed name, where the captures came from, and the name in the admin's own log."""
+    captures = list(captures_of(person).values_list("pk", flat=True))
+    Capture.objects.filter(pk__in=captures).update(account_key="", address=None)
+    AttemptLabel.objects.filter(capture__in=captures).update(note="")
+    VerdictReview.objects.filter(capture__in=captures).update(note=REMOVED)
+    for row in (person, person.user):
+        kind = ContentType.objects.get_for_model(row)
+        LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).delete()
 
 
 def _about(person: Person) -> dict[str, object]:

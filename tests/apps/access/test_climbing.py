@@ -1,147 +1,142 @@
-"""Nobody climbs: not by a role, a flag, a password, an invitation, or another's account."""
+"""Nobody climbs: not by an account that grows, a case to decide, a suspension that ends, or a socket left open."""
 
 from __future__ import annotations
 
-import pytest
-from django.contrib.auth.models import Permission, User
-from django.urls import reverse
+from datetime import timedelta
 
+import pytest
+from channels.db import database_sync_to_async
+from django.test import Client
+from knox.models import AuthToken
+
+from apps.access.models import ApiToken
 from apps.access.roles import Role
-from apps.access.selectors import may_give, may_manage, roles_of
-from apps.access.services.accounts import change_access, create_account
+from apps.access.services.accounts import change_access
+from apps.access.services.tokens import make_token
+from apps.captures.binding import account_binding
+from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
+from apps.enrollment.services.invitations import invite, open_invitation
 from apps.errors import CosmicError
 from apps.identities.models import Person
-from tests.apps.access.pages import ADD_ACCOUNT, PASSWORD, logged_in, new_account, page_of
-from tests.factories import PersonFactory, UserFactory, operator
+from apps.identities.services.people import set_status
+from apps.permissions import Scope
+from apps.verification.models import Capture
+from apps.verification.services.progress import tell_watchers
+from tests.factories import PersonFactory, operator, token_header
+from tests.sockets import Socket
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
-VIEWER, ENROLMENT, SECURITY, ADMINISTRATOR = Role
+
+def logged_in(account) -> Client:
+    client = Client()
+    client.force_login(account)
+    return client
 
 
-def is_refused(**change: object) -> bool:
-    with pytest.raises(CosmicError) as refused:
-        change_access(**change)
-    return refused.value.status == 403
+def test_what_others_were_given_for_an_account_ends_when_it_grows():
+    bob, administrator, chief = PersonFactory(), operator(Role.ADMINISTRATOR), operator(superuser=True)
+    for maker in (administrator, bob.user):
+        make_token(account=bob.user, label="x", scopes=[Scope.VERIFY], life=timedelta(days=1), actor=maker)
+    link = invite(person=bob, actor_id=administrator.pk)[1]
 
+    change_access(account=bob.user, roles=[Role.VIEWER], active=True, superuser=False, actor=chief)
 
-def test_an_administrator_makes_no_superuser():
-    admin, ann = operator(ADMINISTRATOR), operator(VIEWER)
-    client = logged_in(admin)
-
-    client.post(reverse(ADD_ACCOUNT), new_account(is_superuser="on", is_staff="on", user_permissions=[1, 2]))
-    client.post(page_of(ann), {"is_active": "on", "roles": ["viewer"], "is_superuser": "on", "user_permissions": [1]})
-
-    assert not User.objects.filter(is_superuser=True).exists()
-    assert not User.objects.filter(user_permissions__isnull=False).exists()
-    assert is_refused(account=ann, roles=[VIEWER], active=True, superuser=True, actor=admin)
-
-
-def test_nobody_gives_a_role_that_they_do_not_hold():
-    officer = operator(SECURITY)
-    officer.user_permissions.set(Permission.objects.filter(codename__in=["add_user", "change_user", "view_user"]))
-    officer = User.objects.get(pk=officer.pk)
-    plain = UserFactory()
-
-    answer = logged_in(officer).post(reverse(ADD_ACCOUNT), new_account(roles=["administrator"]))
-
-    assert "administrator is not one of the available choices" in answer.content.decode()
-    assert not User.objects.filter(username="ann").exists()
-    assert [may_give(officer, role) for role in Role] == [True, False, True, False]
-    assert is_refused(account=plain, roles=[ENROLMENT], active=True, superuser=False, actor=officer)
-    change_access(account=plain, roles=[SECURITY], active=True, superuser=False, actor=officer)
+    assert [row.created_by for row in ApiToken.objects.filter(token__user=bob.user)] == [bob.user]
     with pytest.raises(CosmicError):
-        create_account(account=UserFactory.build(), roles=[ADMINISTRATOR], actor=officer)
+        open_invitation(link.rstrip("/").rsplit("/", 1)[-1])
+    assert Invitation.objects.get().used_at is not None
 
 
-def test_nobody_takes_a_role_away_that_they_do_not_hold():
-    officer, enroller = operator(SECURITY), operator(ENROLMENT)
-    officer.user_permissions.set(Permission.objects.filter(codename="change_user"))
-    officer = User.objects.get(pk=officer.pk)
+def test_an_enrolment_officer_does_not_turn_an_administrator_away():
+    officer, administrator = operator(Role.ENROLMENT_OFFICER), operator(Role.ADMINISTRATOR)
+    person = PersonFactory(user=administrator)
+    job = EnrolmentJob.objects.create(person=person, source="rest", requested_by="x")
+    case = DuplicateCase.objects.create(job=job, person=person, resembles=PersonFactory(), modality="face", llr=20.0)
 
-    assert is_refused(account=enroller, roles=[], active=True, superuser=False, actor=officer)
-    assert is_refused(account=enroller, roles=[ENROLMENT], active=False, superuser=False, actor=officer)
-    assert roles_of(enroller) == [ENROLMENT]
+    logged_in(officer).post(f"/admin/enrollment/duplicatecase/{case.pk}/decide/", {"decision": "same", "note": ""})
 
-
-def test_nobody_changes_their_own_access():
-    admin = operator(ADMINISTRATOR)
-
-    answer = logged_in(admin).post(page_of(admin), {"is_active": "on", "roles": ["viewer"]})
-
-    assert answer.status_code == 403
-    assert roles_of(User.objects.get(pk=admin.pk)) == [ADMINISTRATOR]
+    administrator.refresh_from_db()
+    case.refresh_from_db()
+    assert administrator.is_active
+    assert case.status == DuplicateCase.Status.OPEN
 
 
-@pytest.mark.parametrize("page", ["change", "password"])
-def test_a_superuser_is_not_for_an_administrator(page: str):
-    boss = operator(superuser=True)
-    boss.set_password(PASSWORD)
-    boss.save()
-    client = logged_in(operator(ADMINISTRATOR))
-    body = {"is_active": "", "roles": [], "password1": "another one of 9 words", "password2": "another one of 9 words"}
+@pytest.mark.parametrize("closed_before", [False, True])
+def test_the_end_of_a_suspension_opens_only_what_it_closed(closed_before: bool):
+    person = PersonFactory()
+    person.user.is_active = not closed_before
+    person.user.save()
 
-    answer = client.post(page_of(boss, page), {"usable_password": "true", **body})
+    set_status(person=person, status=Person.Status.SUSPENDED, actor_id="test")
+    again = Person.objects.get(pk=person.pk)
+    set_status(person=again, status=Person.Status.ACTIVE, actor_id="test")
 
-    assert answer.status_code == 403
-    boss.refresh_from_db()
-    assert (boss.is_active, boss.is_superuser, boss.check_password(PASSWORD)) == (True, True, True)
-
-
-def test_a_page_that_may_only_be_read_shows_no_hash():
-    boss = operator(superuser=True)
-    boss.set_password(PASSWORD)
-    boss.save()
-
-    page = logged_in(operator(ADMINISTRATOR)).get(page_of(boss)).content.decode()
-
-    assert boss.username in page
-    assert "bcrypt" not in page and boss.password not in page
+    again.user.refresh_from_db()
+    assert again.user.is_active is not closed_before
 
 
-@pytest.mark.parametrize(
-    ("role", "manages"),
-    [
-        (VIEWER, {"plain"}),
-        (ENROLMENT, {"plain"}),
-        (SECURITY, {"plain"}),
-        (ADMINISTRATOR, {"plain", "viewer", "administrator"}),
-    ],
-)
-def test_whoever_manages_an_account_holds_all_that_it_does(role: Role, manages: set[str]):
-    actor = operator(role)
-    accounts = {
-        "plain": UserFactory(),
-        "viewer": operator(VIEWER),
-        "administrator": operator(ADMINISTRATOR),
-        "superuser": operator(superuser=True),
-    }
-    beyond = operator(VIEWER)
-    beyond.user_permissions.set(Permission.objects.filter(codename="delete_user"))
+def test_a_suspension_takes_tokens_back_for_good():
+    person = PersonFactory()
+    make_token(account=person.user, label="x", scopes=[Scope.VERIFY], life=timedelta(days=1), actor=person.user)
 
-    assert {name for name, account in accounts.items() if may_manage(actor, account)} == manages
-    assert not may_manage(actor, beyond)
-    actor.is_active = False
-    assert not may_manage(actor, accounts["plain"])
+    set_status(person=person, status=Person.Status.SUSPENDED, actor_id="test")
+    set_status(person=person, status=Person.Status.ACTIVE, actor_id="test")
+
+    assert not AuthToken.objects.exists()
 
 
-def test_a_security_officer_suspends_no_superuser():
-    boss = PersonFactory(user__is_staff=True, user__is_superuser=True)
-    body = {"action": "suspend", "_selected_action": [boss.pk]}
+def test_an_invitation_into_a_closed_account_does_not_open():
+    person = PersonFactory()
+    token = invite(person=person, actor_id="test")[1].rstrip("/").rsplit("/", 1)[-1]
+    person.user.is_active = False
+    person.user.save()
 
-    page = logged_in(operator(SECURITY)).post(reverse("admin:identities_person_changelist"), body, follow=True)
-
-    assert Person.objects.get(pk=boss.pk).status == Person.Status.ACTIVE
-    assert "may do more than you" in page.content.decode()
+    with pytest.raises(CosmicError):
+        open_invitation(token)
 
 
-def test_an_enrolment_officer_invites_nobody_into_an_operators_account():
-    boss, plain = PersonFactory(user__is_staff=True, user__is_superuser=True), PersonFactory()
-    client = logged_in(operator(ENROLMENT))
+def test_a_viewer_sees_no_enrolment_job_over_the_api():
+    job = EnrolmentJob.objects.create(person=PersonFactory(), source="rest", requested_by="x")
+    address = f"/api/v1/enrolments/{job.public_id}"
 
-    answers = [
-        client.post("/api/v1/invitations", {"username": name}, content_type="application/json").status_code
-        for name in (boss.user.username, plain.user.username, "newcomer")
-    ]
+    assert logged_in(operator(Role.VIEWER)).get(address).status_code == 404
+    assert logged_in(operator(Role.ENROLMENT_OFFICER)).get(address).status_code == 200
 
-    assert answers == [403, 201, 201]
+
+def test_nobody_erases_or_suspends_themselves_in_the_admin():
+    chief = operator(superuser=True)
+    person = PersonFactory(user=chief)
+    client = logged_in(chief)
+
+    client.post(f"/admin/identities/person/{person.pk}/erase/", {"name": chief.get_username()})
+    client.post("/admin/identities/person/", {"action": "suspend", "_selected_action": [person.pk]})
+
+    person.refresh_from_db()
+    assert person.status == Person.Status.ACTIVE
+
+
+def socket_to_a_capture(purpose: str, *scopes: Scope) -> Socket:
+    account = operator(Role.SECURITY_OFFICER)
+    capture = Capture.objects.create(purpose=purpose, bound_to=account_binding(account.pk))
+    header = token_header(account, *scopes)["HTTP_AUTHORIZATION"]
+    return Socket(f"/ws/captures/{capture.public_id}/", authorization=header)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_token_for_one_kind_of_capture_sees_no_other():
+    socket = await database_sync_to_async(socket_to_a_capture)("identify", Scope.VERIFY)
+
+    assert await socket.connect() == 4403
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_token_that_was_taken_back_sees_nothing_more():
+    socket = await database_sync_to_async(socket_to_a_capture)("verify", Scope.VERIFY)
+    assert await socket.connect() is None
+    await socket.receive()
+
+    await database_sync_to_async(AuthToken.objects.all().delete)()
+    await database_sync_to_async(lambda: tell_watchers(Capture.objects.get()))()
+
+    assert await socket.closed() == 4403

@@ -9,10 +9,9 @@ from django.test import Client
 from apps.captures.binding import account_binding
 from apps.permissions import Scope
 from apps.verification.models import Capture
+from apps.verification.selectors import SCOPE_OF
 from tests.factories import UserFactory, token_header
 from tests.sockets import Socket
-
-MAKE_CAPTURES = {Scope.VERIFY, Scope.IDENTIFY, Scope.ENROL, Scope.MESSAGES}
 
 
 @pytest.fixture
@@ -38,10 +37,10 @@ async def header_of(account, *scopes: Scope) -> str:
 
 
 @pytest.mark.parametrize("scope", Scope)
-async def test_a_capture_needs_a_scope_that_makes_captures(account, capture: Capture, scope: Scope):
+async def test_a_capture_needs_the_scope_of_what_it_is_for(account, capture: Capture, scope: Scope):
     token = await header_of(account, scope)
 
-    assert await opens(f"/ws/captures/{capture.public_id}/", token) == (scope in MAKE_CAPTURES)
+    assert await opens(f"/ws/captures/{capture.public_id}/", token) == (scope is SCOPE_OF[capture.purpose])
 
 
 async def test_a_strangers_capture_is_not_there(capture: Capture):

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
 from asgiref.testing import ApplicationCommunicator
+from celery import signals
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.audit.models import Event
-from apps.identities.models import RootSecret
+from apps.identities import blobs
+from apps.identities.models import CaptureTrace, Person, RootSecret, Template
 from apps.identities.services.key_check import check_master_key
+from apps.identities.services.traces import keep_trace
 from authsite.asgi import application
 from tests.apps.identities.conftest import fresh_key
 from tests.factories import ModelVersionFactory, direction, enrolled
@@ -75,6 +82,117 @@ def test_data_from_before_the_secret_need_their_key_too(own_keys: Path):
     own_keys.write_text(right)
     check_master_key()
     assert RootSecret.objects.exists()
+
+
+def second_factor(person: Person) -> None:
+    TOTP.activate(person.user, "JBSWY3DPEHPK3PXP")
+
+
+SEALED: dict[str, Callable[[Person], object]] = {
+    "traces": lambda person: keep_trace(person=person, content=b"a trace"),
+    "samples": lambda person: blobs.store(b"a picture", purpose="samples"),
+    "second factors": second_factor,
+}
+
+
+@pytest.mark.parametrize("kind", SEALED)
+def test_one_value_under_a_key_that_is_not_configured_is_enough_to_refuse(own_keys: Path, kind: str):
+    person = enrolled(ModelVersionFactory(), [direction(1), direction(2)])
+    for make in SEALED.values():
+        make(person)
+    check_master_key()
+    right = own_keys.read_text()
+    own_keys.write_text(f"{fresh_key()},{right}")
+    Authenticator.objects.all().delete()
+    SEALED[kind](person)
+    check_master_key()
+    own_keys.write_text(right)
+
+    with pytest.raises(ImproperlyConfigured, match="sealed with a key that is not configured") as refused:
+        check_master_key()
+
+    assert f": {kind}." in str(refused.value)
+    assert str(own_keys) in str(refused.value)
+    assert "rotate_master_key" in str(refused.value)
+
+
+@pytest.mark.parametrize("made", SEALED)
+def test_a_database_without_the_secret_gets_none_under_another_key(own_keys: Path, made: str):
+    person = enrolled(ModelVersionFactory(), [])
+    SEALED[made](person)
+    RootSecret.objects.all().delete()
+    right = own_keys.read_text()
+    own_keys.unlink()
+
+    with pytest.raises(ImproperlyConfigured, match="master key is missing"):
+        check_master_key()
+    assert not own_keys.exists()
+    own_keys.write_text(fresh_key())
+    with pytest.raises(ImproperlyConfigured, match=made):
+        check_master_key()
+
+    assert not RootSecret.objects.exists()
+    own_keys.write_text(right)
+    check_master_key()
+    assert RootSecret.objects.exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x01\x02\x03", b"\x02 of another version", b"no sealed value at all"])
+def test_a_damaged_value_does_not_keep_the_system_from_starting(own_keys: Path, damage: bytes):
+    person = enrolled(ModelVersionFactory(), [direction(1)])
+    for make in SEALED.values():
+        make(person)
+    Template.objects.update(sealed_vector=damage)
+    CaptureTrace.objects.update(sealed=damage)
+    Authenticator.objects.update(data={"secret": damage.decode("latin-1")})
+    for name in blobs.names_in("samples"):
+        Path(blobs.storages["sealed"].path(name)).write_bytes(damage)
+
+    check_master_key()
+
+
+def test_only_the_ends_of_a_folder_are_looked_at(own_keys: Path):
+    names = [blobs.store(b"a picture", purpose="samples") for _ in range(9)]
+    for at, name in enumerate(names):
+        os.utime(blobs.storages["sealed"].path(name), (at, at))
+
+    assert blobs.ends_of("samples", 2) == [*names[:2], *names[-2:]]
+    assert blobs.ends_of("samples", 5) == names
+    assert blobs.ends_of("nowhere", 5) == []
+
+
+@pytest.mark.parametrize("spoilt", ["folder", "no text", "not ASCII"])
+def test_a_key_file_that_cannot_be_read_is_refused_in_words(own_keys: Path, spoilt: str):
+    own_keys.parent.mkdir(parents=True)
+    if spoilt == "folder":
+        own_keys.mkdir()
+    else:
+        own_keys.write_bytes(b"\xff\xfe\x00" if spoilt == "no text" else "ä".encode())
+
+    with pytest.raises(ImproperlyConfigured, match=str(own_keys)):
+        check_master_key()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no memory for the model"), OSError("the disk is gone")])
+@pytest.mark.parametrize("step", ["check", "warm-up"])
+def test_a_worker_whose_start_raises_ends_there(
+    own_keys: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    step: str,
+    error: Exception,
+):
+    """By the signal itself: whatever else a receiver raises Celery only logs, and goes on to take tasks."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(readiness, "check_master_key" if step == "check" else "sync_model_versions", broken)
+
+    with pytest.raises(SystemExit, match=f"The worker cannot start: .*{error}"):
+        signals.worker_init.send(sender=None)
+
+    assert str(error) in caplog.text
 
 
 def test_a_worker_does_not_start_and_does_not_load_models_first(own_keys: Path, caplog: pytest.LogCaptureFixture):

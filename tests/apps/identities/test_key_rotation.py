@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -14,7 +15,9 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from apps.audit.models import Event
@@ -25,7 +28,7 @@ from apps.identities.rotation import rotated
 from apps.identities.sealed_secrets import open_secret
 from apps.identities.sealed_traces import open_traces
 from apps.identities.sealed_vectors import open_vector
-from apps.identities.services import resealing
+from apps.identities.services import master_key, resealing
 from apps.identities.services.key_check import check_master_key
 from apps.identities.services.master_key import Rotation, RotationRefused, rotate_master_key
 from apps.identities.services.questions import OpenQuestion, open_question, set_questions
@@ -293,6 +296,154 @@ def test_a_value_that_came_under_the_old_key_at_the_last_moment_keeps_it_in_the_
     monkeypatch.undo()
     assert rotate().dropped
     assert b"late" in open_traces(person.pk)
+
+
+@pytest.mark.parametrize("cut_in", [Killed(), KeyboardInterrupt(), OperationalError("database is locked")])
+def test_what_cuts_into_the_drop_puts_the_old_key_back(
+    person: Person, own_keys: Path, monkeypatch: pytest.MonkeyPatch, cut_in: BaseException
+):
+    old = own_keys.read_text().strip()
+    late = seal(b"late", purpose="traces", bound_to=f"person:{person.pk}")
+
+    def look_again() -> dict[str, int]:
+        CaptureTrace.objects.create(person=person, sealed=late)
+        raise cut_in
+
+    monkeypatch.setattr(master_key, "left", look_again)
+
+    with pytest.raises(type(cut_in)):
+        rotate()
+
+    assert own_keys.read_text().strip().split(",")[1] == old
+    assert list(own_keys.parent.iterdir()) == [own_keys]
+    monkeypatch.undo()
+    assert b"late" in open_traces(person.pk)
+    assert rotate().dropped
+
+
+def killed_while_it_drops(own_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the files as SIGKILL leaves them between the write without the old key and the last look."""
+    kept = {}
+
+    def look_again() -> dict[str, int]:
+        kept.update({path: (path.read_text(), path.stat().st_mode & 0o777) for path in own_keys.parent.iterdir()})
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(master_key, "left", look_again)
+        rotate()
+    for path, (text, mode) in kept.items():
+        path.write_text(text)
+        path.chmod(mode)
+
+
+def test_a_drop_that_was_killed_loses_no_key(person: Person, own_keys: Path, monkeypatch: pytest.MonkeyPatch):
+    old = own_keys.read_text().strip()
+    late = seal(b"late", purpose="traces", bound_to=f"person:{person.pk}")
+    killed_while_it_drops(own_keys, monkeypatch)
+    dropped = own_keys.with_name("master.key.dropped")
+    new = own_keys.read_text().strip()
+    CaptureTrace.objects.create(person=person, sealed=late)
+
+    assert "," not in new
+    assert dropped.read_text().strip() == old
+    assert dropped.stat().st_mode & 0o777 == 0o600
+    assert master_keys.find(sealed_with(late)) is None
+    with pytest.raises(ImproperlyConfigured, match=r"traces.*master\.key\.dropped.*rotate_master_key"):
+        check_master_key()
+    done = rotate(drop_old=False)
+    between = own_keys.read_text().strip()
+
+    assert done.key == master_keys.parse(new)[0].id.hex()
+    assert between == f"{new},{old}"
+    assert b"late" in open_traces(person.pk)
+    assert not dropped.exists()
+    assert rotate().dropped
+    assert own_keys.read_text().strip() == new
+    assert list(own_keys.parent.iterdir()) == [own_keys]
+    assert b"late" in open_traces(person.pk)
+
+
+def test_a_drop_that_was_killed_with_nothing_left_is_ended_by_the_next_call(
+    person: Person, own_keys: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    before = all_that_opens(person)
+    killed_while_it_drops(own_keys, monkeypatch)
+    new = own_keys.read_text()
+
+    check_master_key()
+    done = rotate()
+
+    assert "master.key.dropped" in caplog.text
+    assert done.dropped
+    assert own_keys.read_text() == new
+    assert list(own_keys.parent.iterdir()) == [own_keys]
+    assert all_that_opens(person) == before
+
+
+@pytest.mark.parametrize("place", ["key file", "sealed folder"])
+def test_another_user_cannot_rotate(
+    person: Person, own_keys: Path, settings, monkeypatch: pytest.MonkeyPatch, place: str
+):
+    """What is written by a rotation belongs to whoever runs it, and the processes could not read it any more."""
+    expected = own_keys
+    if place == "sealed folder":
+        expected = settings.STORAGES["sealed"]["OPTIONS"]["location"]
+        settings.ENV = replace(settings.ENV, master_key=own_keys.read_text().strip())
+    before = own_keys.read_text(), all_sealed(person)
+    monkeypatch.setattr(os, "geteuid", lambda: expected.stat().st_uid + 1)
+
+    with pytest.raises(RotationRefused, match=f"{expected} belongs to "):
+        rotate(drop_old=False)
+
+    assert (own_keys.read_text(), all_sealed(person)) == before
+    assert not Event.objects.filter(action="key.rotation.started").exists()
+
+
+def test_the_root_secret_comes_last_and_a_key_file_from_before_does_not_start(person: Person, own_keys: Path):
+    """What the start looks at first must not be the only thing that says that a key is missing."""
+    old, kinds = own_keys.read_text(), []
+
+    def cut_off(kind: str, done: int, total: int) -> None:
+        kinds.append(kind)
+        if len(kinds) == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        rotate(progress=cut_off)
+    own_keys.write_text(old)
+    with pytest.raises(ImproperlyConfigured, match="key that is not configured") as refused:
+        check_master_key()
+    master_keys.write((master_keys.new_key(), *master_keys.configured()))
+    resealing.reseal_all(lambda kind, *_: kinds.append(kind))
+
+    assert all(kind in str(refused.value) for kind in kinds[:3])
+    assert kinds[-1] == "root secret"
+    assert kinds.count("root secret") == 1
+
+
+def test_every_kind_knows_values_under_a_key_that_is_not_here(person: Person, own_keys: Path):
+    def foreign() -> set[str]:
+        return {kind.name for kind in resealing.kinds() if kind.foreign()}
+
+    here = foreign()
+    own_keys.write_text(fresh_key())
+
+    assert here == set()
+    assert foreign() == {kind.name for kind in resealing.kinds() if not kind.name.startswith("messages")}
+
+
+def test_values_under_a_key_that_is_not_here_are_named_by_a_rotation(person: Person, own_keys: Path):
+    right = own_keys.read_text()
+    own_keys.write_text(f"{fresh_key()},{right}")
+    keep_trace(person=person, content=b"another")
+    own_keys.write_text(right)
+    lost = CaptureTrace.objects.order_by("pk").last()
+
+    with pytest.raises(CommandError, match=f"traces: {lost.pk}"):
+        call_command("rotate_master_key", settle=0)
+
+    assert Event.objects.filter(action="key.rotation.finished").get().actor_id == "command_line"
 
 
 def test_one_rotation_at_a_time(person: Person):

@@ -132,6 +132,8 @@ def test_a_rate_is_picked_with_its_figures_in_view(officer: Client):
     assert "58.7 % (48.3 % to 70.1 %)" in page
     assert "too few trials (34,816 of different people)" in page
     assert 'value="0.0001"' not in page
+    assert "about 0.001 in every setting" in page and "at most" not in page
+    assert "asked a question instead of refused" in page
     assert current_policy().threshold == pytest.approx(4.481592801826619)
 
 
@@ -163,6 +165,14 @@ def test_a_policy_that_cannot_be_read_says_so_and_can_be_repaired(officer: Clien
     assert "cannot be read, so nobody is let in" in officer.post(ADD, repair).content.decode()
     officer.post(ADD, repair | {"asked_again": "1", "understood": "on", "word": "WEAKEN"})
     assert (current_policy().number, Client().get("/login/").status_code) == (2, 200)
+
+
+def test_pages_open_whatever_the_row_holds(officer: Client):
+    values = {"cost_false_match": 10**400}
+    PolicyVersion.objects.create(number=1, values=values, reason=REASON, changed_by="somebody")
+
+    assert [officer.get(page).status_code for page in (LIST, ADD, f"{ADD}?back_to=1")] == [200, 200, 200]
+    assert "cannot be read" in officer.get(LIST).content.decode()
 
 
 def test_words_of_operators_are_no_markup(officer: Client, change):

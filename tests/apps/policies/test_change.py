@@ -68,7 +68,9 @@ WEAKER = {
     "no second factor": ({"second_factor_after_challenge": False}, "needs no second factor"),
     "content kept": ({"capture_retention_days": 7}, "kept for 7 days instead of 0"),
     "attempts kept longer": ({"attempt_retention_days": 400}, "kept for 400 days instead of 365"),
+    "attempts gone sooner": ({"attempt_retention_days": 30}, "deleted for good, and with them the fingerprints"),
     "choice": ({"challenge_choice": True}, "may leave out"),
+    "another kind may be drawn": ({"challenges": ["blink", "light", "turn"]}, "be asked instead: blink. Whoever can fake"),
 }
 
 
@@ -137,7 +139,8 @@ def test_what_is_unsafe_is_refused_whoever_confirms_it(change, field: str, value
     assert field in refused.value.fields
     assert not PolicyVersion.objects.exists()
     event = Event.objects.get(action="policy.refused")
-    assert (event.result, event.reference, event.details["reason"]) == ("policy_unsafe", "0", REASON)
+    assert (event.result, event.reference, event.details["number"]) == ("policy_unsafe", "0", 0)
+    assert REASON not in str(event.details)
 
 
 @pytest.mark.parametrize(("values", "told"), WEAKER.values(), ids=WEAKER)
@@ -159,7 +162,7 @@ def test_what_weakens_is_asked_twice(change, values: dict, told: str):
         {"prior": 0.005},
         {"challenge_count": 2},
         {"gates": DEFAULT | {"forgery": "require"}},
-        {"attempt_retention_days": 30},
+        {"enrolment_job_retention_days": 30},
         {"confidence_high": 0.9},
         {"prior": 0.02, "cost_false_match": 4.0},
     ],
@@ -176,7 +179,6 @@ def test_a_change_is_an_event_with_what_it_was_and_is(change, operator):
     assert (event.actor_id, event.reference, event.result) == (str(operator.pk), str(version.number), "weaker")
     assert event.details == {
         "changes": {"prior": [0.01, 0.001], "gate flat": ["require", "advise"]},
-        "reason": REASON,
         "number": 1,
     }
     assert (version.changed_by, version.reason) == ("security", REASON)
@@ -249,10 +251,11 @@ def test_a_version_is_neither_changed_nor_removed(change):
         version.delete()
 
 
-BROKEN = [["prior"], {"prior": "low"}, {"prior": 0.9}, {"required_modalities": []}, {"unknown": 1}, {"gates": {}}]
+BROKEN = [["prior"], {"prior": "low"}, {"prior": 0.9}, {"required_modalities": []}, {"unknown": 1}, {"gates": {"vit": "perhaps"}}]
+BROKEN += [5, None, [{}], {"gates": ["vit"]}, {"cost_false_match": 10**400}]
 
 
-@pytest.mark.parametrize("values", BROKEN, ids=str)
+@pytest.mark.parametrize("values", BROKEN, ids=lambda values: str(values)[:40])
 def test_a_policy_that_cannot_be_read_lets_nobody_in(values):
     PolicyVersion.objects.create(number=1, values=values, reason=REASON, changed_by="somebody")
 
@@ -282,6 +285,77 @@ def test_a_policy_that_cannot_be_read_is_repaired_by_a_change_that_is_asked_twic
     change(prior=0.001)
 
     assert (current_policy().number, current_policy().prior) == (2, 0.001)
+
+
+def test_a_repair_says_what_gets_weaker_than_the_environment(change):
+    PolicyVersion.objects.create(number=1, values={"prior": 5}, reason=REASON, changed_by="somebody")
+
+    with pytest.raises(CosmicError) as asked:
+        change(confirmed=False, prior=0.02, gates={"flat": "off"})
+
+    repair, *weaker = asked.value.fields["weaker"]
+    assert "cannot be read" in repair
+    assert any("less evidence" in sentence for sentence in weaker)
+    assert "The gate flat falls from require to off." in weaker
+
+
+def test_a_change_of_one_gate_leaves_the_others_to_the_environment(change, settings):
+    change(gates=DEFAULT | {"forgery": "require", "vit": "require"})
+    assert PolicyVersion.objects.get().values == {"gates": {"forgery": "require", "vit": "require"}}
+    settings.ENV = replace(settings.ENV, gates={"lips": "advise", "minifasnet": "require"})
+
+    change(prior=0.001)
+
+    gates = {"forgery": "require", "vit": "require", "lips": "advise", "minifasnet": "require"}
+    assert current_policy().gates == DEFAULT | gates
+    assert PolicyVersion.objects.get(number=2).values["gates"] == {"forgery": "require", "vit": "require"}
+
+
+def test_a_gate_is_set_back_to_where_its_weights_are_at_hand(change, settings):
+    settings.ENV = replace(settings.ENV, gates={"vit": "require"})
+
+    change(gates={"vit": "if_there"})
+
+    assert current_policy().gates == DEFAULT
+    assert PolicyVersion.objects.get().values == {"gates": {"vit": "if_there"}}
+
+
+def test_a_gate_of_another_release_is_passed_over(change, caplog):
+    stored = {"gates": {"smell": "require", "flat": "off"}}
+    PolicyVersion.objects.create(number=1, values=stored, reason=REASON, changed_by="somebody")
+
+    policy = current_policy()
+
+    assert policy.gates == policy_at(1).gates == DEFAULT | {"flat": "off"}
+    assert "does not know: smell" in caplog.text
+
+
+def test_another_kind_where_one_may_choose_is_asked_twice_although_all_are_drawn(change, settings):
+    settings.ENV = replace(settings.ENV, challenge_choice=True)
+    values = {"challenges": ["blink", "light", "turn"], "challenge_count": 3}
+
+    with pytest.raises(CosmicError) as asked:
+        change(confirmed=False, **values)
+
+    assert asked.value.fields["weaker"] == [
+        "Another kind may be asked instead: blink. Whoever can fake it can choose."
+    ]
+
+
+@pytest.mark.parametrize(("count", "before"), [(3, 1), (1, 0)], ids=["all of them are drawn", "none was asked before"])
+def test_another_kind_that_takes_no_others_place_is_asked_once(change, settings, count: int, before: int):
+    settings.ENV = replace(settings.ENV, challenge_count=before)
+
+    values = {"challenges": ["blink", "light", "turn"], "challenge_count": count}
+
+    assert change(confirmed=False, **values).number == 1
+
+
+def test_a_number_beyond_all_bounds_is_refused(change):
+    with pytest.raises(CosmicError, match="policy_unsafe"):
+        change(cost_false_match=10**400)
+
+    assert not PolicyVersion.objects.exists()
 
 
 def test_the_policy_is_one_query(change, django_assert_num_queries):

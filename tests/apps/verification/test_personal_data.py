@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 
@@ -21,9 +23,9 @@ from apps.identities.sealed_vectors import open_vector
 from apps.identities.services.consent import withdraw_consent
 from apps.identities.services.people import erase_person
 from apps.identities.services.traces import keep_trace
-from apps.verification.models import Capture, Decision, StageRecord
+from apps.verification.models import AttemptLabel, Capture, Decision, StageRecord, VerdictReview
 from tests import media
-from tests.factories import ModelVersionFactory, direction, enrolled
+from tests.factories import ModelVersionFactory, UserFactory, direction, enrolled
 from tests.people import portrait
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -176,3 +178,25 @@ def test_strangers_and_links_get_nothing(client: Client, her_client: Client, add
 def blob_names() -> list[str]:
     names = [*Sample.objects.values_list("blob", flat=True), *Capture.objects.values_list("blob", flat=True)]
     return [*names, *EnrolmentJob.objects.values_list("blob", flat=True)]
+
+
+def test_what_operators_wrote_about_somebody_goes_with_the_account(ada: Person):
+    """Also about an attempt on somebody else's account that shows their face."""
+    shown = Capture.objects.create(purpose="login", bound_to="x", address="192.0.2.7", account_key="a digest of a name")
+    AttemptLabel.objects.create(
+        capture=shown, truth="attack", instrument="print", subject=ada, note="ada-who-goes again"
+    )
+    attempt = Capture.objects.get(claimed=ada)
+    VerdictReview.objects.create(capture=attempt, verdict="rejected", note="ada-who-goes rang me", reviewer="officer")
+    LogEntry.objects.create(
+        user=UserFactory(),
+        content_type=ContentType.objects.get_for_model(Person),
+        object_id=str(ada.pk),
+        object_repr="ada-who-goes",
+        action_flag=2,
+    )
+
+    erase_person(person=ada, actor_id="test")
+
+    assert b"ada-who-goes" not in everything_on_disk()
+    assert not Capture.objects.exclude(account_key="", address=None).exists()

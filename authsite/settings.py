@@ -237,6 +237,7 @@ POLICY_CLIENT_ADDRESS = "apps.captures.addresses.client_address"
 
 # --- web --------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "authsite.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"

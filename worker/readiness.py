@@ -33,25 +33,22 @@ def load_and_warm(**_: object) -> None:
 
     A wrong key or a pack that cannot be loaded ends the worker here: it could only refuse everybody, and the operator has
     to see that at the start.
+
+    Raises:
+        SystemExit: whatever went wrong. Celery only logs any other exception of a receiver, and takes tasks all the same.
     """
-    check_key()
-    started = time.perf_counter()
-    try:
-        sync_model_versions(cards=wiring.cards())
-        wiring.engines()
-    except ModelMissing as error:
-        log.error("models are missing: %s", error)
-        raise SystemExit(f"The worker cannot start: {error}") from error
-    log.info("models loaded and warmed in %.1f s", time.perf_counter() - started)
-
-
-def check_key() -> None:
-    """Raises SystemExit, saying why, where the master key does not open what is stored."""
     try:
         check_master_key()
-    except ImproperlyConfigured as error:
-        log.error("the master key: %s", error)
+        started = time.perf_counter()
+        sync_model_versions(cards=wiring.cards())
+        wiring.engines()
+    except (ImproperlyConfigured, ModelMissing) as error:  # say in words what to do
+        log.error("the worker cannot start: %s", error)
         raise SystemExit(f"The worker cannot start: {error}") from error
+    except Exception as error:
+        log.exception("the worker cannot start")
+        raise SystemExit(f"The worker cannot start: {type(error).__name__}: {error}") from error
+    log.info("models loaded and warmed in %.1f s", time.perf_counter() - started)
 
 
 @signals.worker_ready.connect

@@ -10,7 +10,7 @@ import fcntl
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -57,12 +57,17 @@ def erase_all(names: list[str]) -> None:
 
 def names_in(folder: str) -> list[str]:
     """The names of all files in ``folder``, also of those whose row is not written yet."""
-    try:
-        found = os.scandir(_path(folder))
-    except FileNotFoundError:
-        return []
-    with found:
-        return sorted(f"{folder}/{entry.name}" for entry in found if not entry.name.startswith("."))
+    return sorted(f"{folder}/{entry.name}" for entry in _entries(folder))
+
+
+def ends_of(folder: str, count: int) -> list[str]:
+    """The names of the ``count`` files in ``folder`` that were written first, and of the ``count`` written last."""
+    written = []
+    for entry in _entries(folder):
+        with suppress(FileNotFoundError):
+            written.append((entry.stat().st_mtime_ns, f"{folder}/{entry.name}"))
+    written.sort()
+    return [name for _, name in written[:count] + written[max(count, len(written) - count) :]]
 
 
 def written_at(name: str) -> datetime:
@@ -75,11 +80,14 @@ def written_at(name: str) -> datetime:
 
 def is_current(name: str) -> bool:
     """Whether a file is sealed under the first master key; a file that is gone is nobody's concern."""
-    try:
-        with _path(name).open("rb") as file:
-            return vault.is_current(file.read(vault.HEADING_BYTES))
-    except FileNotFoundError:
-        return True
+    heading = _heading(name)
+    return heading is None or vault.is_current(heading)
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a file names a master key that is not configured here; one that is damaged or gone names none."""
+    heading = _heading(name)
+    return heading is not None and vault.is_foreign(heading)
 
 
 def reseal(name: str) -> None:
@@ -99,6 +107,28 @@ def reseal(name: str) -> None:
             written.flush()
             os.fsync(written.fileno())
         draft.replace(path)
+
+
+def folder_of_all() -> Path:
+    """Where all sealed files lie. It is made with the first of them."""
+    return _path("")
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        found = os.scandir(_path(folder))
+    except FileNotFoundError:
+        return
+    with found:
+        yield from (entry for entry in found if not entry.name.startswith("."))
+
+
+def _heading(name: str) -> bytes | None:
+    try:
+        with _path(name).open("rb") as file:
+            return file.read(vault.HEADING_BYTES)
+    except FileNotFoundError:
+        return None
 
 
 def _path(name: str) -> Path:

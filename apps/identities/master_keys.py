@@ -3,16 +3,19 @@
 ``COSMIC_MASTER_KEY`` (base64 of 32 bytes; several, separated by commas: the first seals, all open) goes before the key
 file, which holds the same text and is made on first use. The environment of a process does not change; the file does,
 by ``manage.py rotate_master_key``, and is read again without a restart.
+
+While a rotation takes old keys out of the file, they lie in a second one beside it. Nothing opens with those; they are
+there to be put back when the rotation is cut off.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import logging
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -70,6 +73,11 @@ def configured() -> tuple[MasterKey, ...]:
     return held.keys
 
 
+def known() -> tuple[MasterKey, ...]:
+    """The same for whoever only looks: no key file is made, and where it is missing there are none."""
+    return configured() if from_environment() or key_file().exists() else ()
+
+
 def find(key_id: bytes) -> MasterKey | None:
     """The key with this id. One that is not known yet may have come into the file since it was read."""
     held = _held
@@ -88,6 +96,11 @@ def key_file() -> Path:
     return settings.ENV.master_key_file
 
 
+def dropped_file() -> Path:
+    """The second file beside the key file, which is there only while, or because, a rotation did not end."""
+    return key_file().with_name(f"{key_file().name}.dropped")
+
+
 def source() -> str:
     """Where the keys come from, in words for an operator."""
     return "COSMIC_MASTER_KEY" if from_environment() else f"the key file {key_file()} (COSMIC_MASTER_KEY_FILE)"
@@ -97,23 +110,48 @@ def new_key() -> MasterKey:
     return MasterKey(secrets.token_bytes(KEY_BYTES))
 
 
-def parse(text: str) -> tuple[MasterKey, ...]:
-    """Raises ImproperlyConfigured, naming where the text is from."""
+def parse(text: str, *, place: str = "") -> tuple[MasterKey, ...]:
+    """Raises ImproperlyConfigured, naming where the text is from: ``place``, or where the keys come from."""
+    place = place or source()
     keys = []
     for part in text.split(","):
         try:
             secret = base64.b64decode(part.strip(), validate=True)
-        except binascii.Error as error:
-            raise ImproperlyConfigured(f"{source()} must hold base64 of {KEY_BYTES} bytes") from error
+        except ValueError as error:  # no base64, or not even ASCII
+            raise ImproperlyConfigured(f"{place} must hold base64 of {KEY_BYTES} bytes") from error
         if len(secret) != KEY_BYTES:
-            raise ImproperlyConfigured(f"{source()} must hold base64 of {KEY_BYTES} bytes, not of {len(secret)}")
+            raise ImproperlyConfigured(f"{place} must hold base64 of {KEY_BYTES} bytes, not of {len(secret)}")
         keys.append(MasterKey(secret))
     return tuple(keys)
 
 
 def write(keys: tuple[MasterKey, ...]) -> None:
     """Replace the content of the key file. Whoever reads meanwhile gets the old or the new one, also after a power cut."""
-    path = key_file()
+    _write(key_file(), keys)
+
+
+def keep_dropped(keys: Iterable[MasterKey]) -> None:
+    """Write the keys that are about to leave the key file into the second file. On the disk when this returns."""
+    _write(dropped_file(), keys)
+
+
+def dropped() -> tuple[MasterKey, ...]:
+    """What is in the second file; nothing where there is none.
+
+    Raises:
+        ImproperlyConfigured: it holds anything else than keys.
+    """
+    path = dropped_file()
+    return parse(path.read_text().strip(), place=str(path)) if path.exists() else ()
+
+
+def forget_dropped() -> None:
+    """Remove the second file, also after a power cut."""
+    dropped_file().unlink(missing_ok=True)
+    _sync(dropped_file().parent)
+
+
+def _write(path: Path, keys: Iterable[MasterKey]) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -121,11 +159,15 @@ def write(keys: tuple[MasterKey, ...]) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _origin() -> tuple[str, Path]:
@@ -137,7 +179,7 @@ def _read_again(held: _Held, mark: Mark) -> _Held:
         if mark is None:
             raise FileNotFoundError(key_file())
         return replace(held, mark=mark, keys=parse(key_file().read_text().strip()))
-    except (OSError, ImproperlyConfigured) as error:
+    except (OSError, UnicodeDecodeError, ImproperlyConfigured) as error:
         log.error("the key file cannot be read any more, the keys read before stay in use: %s", error)
         return replace(held, mark=mark)
 

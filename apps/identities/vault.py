@@ -74,6 +74,19 @@ def heading_now() -> bytes:
     return VERSION + master_keys.configured()[0].id
 
 
+def headings_known() -> list[bytes]:
+    """What values begin with that are sealed under a key that is configured here."""
+    return [VERSION + key.id for key in master_keys.known()]
+
+
+def is_foreign(sealed: bytes | memoryview) -> bool:
+    """Whether a value names a master key that is not configured here. Its start is enough; a damaged one names none."""
+    heading = bytes(sealed[:HEADING_BYTES])
+    if len(heading) < HEADING_BYTES or not heading.startswith(VERSION):
+        return False
+    return heading not in headings_known()
+
+
 def is_current(sealed: bytes | memoryview) -> bool:
     """Whether a value is sealed under the first master key. Its start is enough."""
     return bytes(sealed[:HEADING_BYTES]) == heading_now()

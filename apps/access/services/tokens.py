@@ -35,10 +35,13 @@ def make_token(
     """A token of an account that runs out after ``life``. ``actor`` is None for the command line.
 
     Raises:
-        CosmicError: ``not_allowed`` (403) when the actor may not act for that account; ``invalid_request`` without
+        CosmicError: ``not_allowed`` (403) when the actor may not act for that account, and for a token to read somebody
+            else's messages, which only they make; ``invalid_request`` without
             scopes, or for a life of none or more than ten years.
     """
     if actor is not None and not may_manage(actor, account):
+        raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
+    if actor is not None and actor.pk != account.pk and Scope.MESSAGES in scopes:
         raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
     if not scopes:
         raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"scopes": ["A token needs at least one scope."]})

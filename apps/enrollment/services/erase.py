@@ -31,15 +31,12 @@ def erase_expired() -> None:
 
 
 def _erase_jobs(most: int) -> int:
-    """Those in review wait for an operator, however long that takes. Files go once the rows are committed, each on its
-    own: one that cannot be unlinked is logged."""
+    """Those in review wait for an operator, however long that takes. Files go once the rows are committed."""
     before = timezone.now() - timedelta(days=current_policy().enrolment_job_retention_days)
     undecided = DuplicateCase.objects.filter(status=DuplicateCase.Status.OPEN).values("job")
     ended = EnrolmentJob.objects.filter(status__in=ENDED, finished_at__lt=before).exclude(pk__in=undecided)
     due = list(ended.order_by("pk")[:most])
-    for job in due:
-        if job.blob:
-            transaction.on_commit(partial(blobs.erase, job.blob), robust=True)
+    transaction.on_commit(partial(run_all, *(partial(blobs.erase, job.blob) for job in due)))
     _, by_model = EnrolmentJob.objects.filter(pk__in=[job.pk for job in due]).delete()
     return by_model.get(EnrolmentJob._meta.label, 0)
 

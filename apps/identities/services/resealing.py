@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models.functions import Substr
+from django.db.models.functions import Length, Substr
 
 from apps.identities import blobs, vault
 
 BATCH = 100  # values sealed anew in one transaction: a few milliseconds
 PAUSE = 0.005  # seconds between two batches, in which others get to write
 MOST_ROUNDS = 20
+ENDS = 20  # of the oldest and of the newest files of a folder, which a start looks at
 HEADING = "heading_now"
 
 Progress = Callable[[str, int, int], None]  # name of the kind, how many are done, of how many
@@ -33,11 +34,16 @@ class Sealed:
         pending: the ids of all values that are sealed under another key than the first.
         reseal: seals those with these ids anew, in one short transaction; what was changed or deleted meanwhile is left
             alone. Gives the ids of those that do not open.
+        foreign: whether there is a value that names a key that is not configured. Cheap, for it is asked at every start.
+            A damaged value that names no key does not count.
+        last: sealed anew after all others, because other processes go by it.
     """
 
     name: str
     pending: Callable[[], Sequence[Any]]
     reseal: Callable[[Sequence[Any]], list[Any]]
+    foreign: Callable[[], bool]
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ def register(kind: Sealed) -> None:
 
 
 def kinds() -> list[Sealed]:
-    return list(_kinds.values())
+    """All of them, in the order in which they are sealed anew."""
+    return sorted(_kinds.values(), key=lambda kind: kind.last)
 
 
 def sealed_rows(
@@ -71,6 +78,7 @@ def sealed_rows(
     field: str,
     purpose: str,
     place: Callable[[Any], str],
+    last: bool = False,
 ) -> Sealed:
     """A kind that lies in a binary column.
 
@@ -79,11 +87,12 @@ def sealed_rows(
         place: what a row's value is bound to; may raise ``Unsealable`` where nobody can say.
     """
 
+    def with_headings() -> models.QuerySet[Any]:
+        start = Substr(field, 1, vault.HEADING_BYTES, output_field=models.BinaryField())
+        return rows().annotate(**{HEADING: start})
+
     def pending() -> list[Any]:
-        headings = rows().annotate(
-            **{HEADING: Substr(field, 1, vault.HEADING_BYTES, output_field=models.BinaryField())}
-        )
-        others = headings.exclude(**{HEADING: vault.heading_now()})
+        others = with_headings().exclude(**{HEADING: vault.heading_now()})
         return list(others.exclude(**{field: None}).exclude(**{field: b""}).order_by("pk").values_list("pk", flat=True))
 
     def reseal(pks: Sequence[Any]) -> list[Any]:
@@ -99,7 +108,16 @@ def sealed_rows(
         replace_unchanged(rows().model, field, changes)
         return closed
 
-    return Sealed(name, pending, reseal)
+    def foreign() -> bool:
+        version = Substr(field, 1, len(vault.VERSION), output_field=models.BinaryField())
+        whole = (
+            with_headings()
+            .alias(heading_version=version, heading_bytes=Length(HEADING))
+            .filter(heading_version=vault.VERSION, heading_bytes=vault.HEADING_BYTES)
+        )
+        return whole.exclude(**{f"{HEADING}__in": vault.headings_known()}).exists()
+
+    return Sealed(name, pending, reseal, foreign, last)
 
 
 def replace_unchanged(model: type[models.Model], field: str, changes: Iterable[tuple[Any, Any, Any]]) -> None:
@@ -124,7 +142,10 @@ def sealed_files(*, name: str, folder: str) -> Sealed:
                 closed.append(name)
         return closed
 
-    return Sealed(name, pending, reseal)
+    def foreign() -> bool:
+        return any(map(blobs.is_foreign, blobs.ends_of(folder, ENDS)))
+
+    return Sealed(name, pending, reseal, foreign)
 
 
 def reseal_all(progress: Progress) -> Resealed:

@@ -16,6 +16,7 @@ def sealed_here() -> list[Sealed]:
             field="sealed",
             purpose=root_secret.PURPOSE,
             place=lambda row: root_secret.PLACE,
+            last=True,
         ),
         sealed_rows(
             name="templates",

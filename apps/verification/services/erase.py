@@ -67,6 +67,5 @@ def _days_ago(days: int) -> datetime:
 
 
 def _unlink_on_commit(names: Iterable[str]) -> None:
-    """Each on its own: a file that cannot be unlinked is logged, and the others go."""
-    for name in filter(None, names):
-        transaction.on_commit(partial(blobs.erase, name), robust=True)
+    """A file that cannot be unlinked keeps none of the others."""
+    transaction.on_commit(partial(run_all, *(partial(blobs.erase, name) for name in names)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from django.db.models import QuerySet
 
 from apps.identities.sealed_secrets import open_secret, seal_secret, secret_is_current
 from apps.identities.services.resealing import Sealed, replace_unchanged, sealed_files, sealed_rows
-from apps.identities.vault import Unsealable
+from apps.identities.vault import Unsealable, is_foreign
 from apps.verification.models import CognitiveChallenge
 from apps.verification.services import answers
 
@@ -28,13 +30,20 @@ def sealed_here() -> list[Sealed]:
             purpose=answers.PURPOSE,
             place=answers.place_of,
         ),
-        Sealed("second factors", _pending_factors, _reseal_factors),
+        Sealed("second factors", _pending_factors, _reseal_factors, _any_foreign_factor),
     ]
 
 
+def _factors() -> QuerySet[Authenticator]:
+    return Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")
+
+
+def _any_foreign_factor() -> bool:
+    return any(any(map(_is_foreign, _secrets_of(data))) for data in _factors().values_list("data", flat=True))
+
+
 def _pending_factors() -> list[int]:
-    rows = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")
-    return [pk for pk, data in rows.values_list("pk", "data") if not all(map(_is_current, _secrets_of(data)))]
+    return [pk for pk, data in _factors().values_list("pk", "data") if not all(map(_is_current, _secrets_of(data)))]
 
 
 def _reseal_factors(pks: Sequence[int]) -> list[int]:
@@ -52,6 +61,13 @@ def _is_current(sealed: str) -> bool:
     try:
         return secret_is_current(sealed)
     except Unsealable:
+        return False
+
+
+def _is_foreign(sealed: str) -> bool:
+    try:
+        return is_foreign(base64.b64decode(sealed, validate=True))
+    except ValueError:  # no base64, so damaged
         return False
 
 

@@ -62,6 +62,17 @@ def test_an_enrolment_officer_does_not_turn_an_administrator_away():
     assert case.status == DuplicateCase.Status.OPEN
 
 
+def test_nobody_makes_a_token_for_somebody_elses_messages():
+    bob, chief = PersonFactory(), operator(superuser=True)
+    life = timedelta(days=1)
+
+    with pytest.raises(CosmicError):
+        make_token(account=bob.user, label="x", scopes=[Scope.MESSAGES, Scope.VERIFY], life=life, actor=chief)
+    make_token(account=bob.user, label="x", scopes=[Scope.MESSAGES], life=life, actor=bob.user)
+
+    assert AuthToken.objects.count() == 1
+
+
 @pytest.mark.parametrize("closed_before", [False, True])
 def test_the_end_of_a_suspension_opens_only_what_it_closed(closed_before: bool):
     person = PersonFactory()

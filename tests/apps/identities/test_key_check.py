@@ -12,7 +12,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
 from asgiref.testing import ApplicationCommunicator
-from celery import signals
+from celery.utils.dispatch import Signal
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.audit.models import Event
@@ -113,7 +113,7 @@ def test_one_value_under_a_key_that_is_not_configured_is_enough_to_refuse(own_ke
 
     assert f": {kind}." in str(refused.value)
     assert str(own_keys) in str(refused.value)
-    assert "rotate_master_key" in str(refused.value)
+    assert "rotate_master_key` names the values" in str(refused.value)
 
 
 @pytest.mark.parametrize("made", SEALED)
@@ -182,7 +182,9 @@ def test_a_worker_whose_start_raises_ends_there(
     step: str,
     error: Exception,
 ):
-    """By the signal itself: whatever else a receiver raises Celery only logs, and goes on to take tasks."""
+    """By a signal of Celery: whatever else a receiver raises it only logs, and goes on to take tasks."""
+    start = Signal()
+    start.connect(readiness.load_and_warm)
 
     def broken(*_: object, **__: object) -> None:
         raise error
@@ -190,7 +192,7 @@ def test_a_worker_whose_start_raises_ends_there(
     monkeypatch.setattr(readiness, "check_master_key" if step == "check" else "sync_model_versions", broken)
 
     with pytest.raises(SystemExit, match=f"The worker cannot start: .*{error}"):
-        signals.worker_init.send(sender=None)
+        start.send(sender=None)
 
     assert str(error) in caplog.text
 

@@ -348,6 +348,7 @@ def test_a_drop_that_was_killed_loses_no_key(person: Person, own_keys: Path, mon
     assert "," not in new
     assert dropped.read_text().strip() == old
     assert dropped.stat().st_mode & 0o777 == 0o600
+    assert len(master_keys.configured()) == 1
     assert master_keys.find(sealed_with(late)) is None
     with pytest.raises(ImproperlyConfigured, match=r"traces.*master\.key\.dropped.*rotate_master_key"):
         check_master_key()
@@ -400,6 +401,13 @@ def test_another_user_cannot_rotate(
     assert not Event.objects.filter(action="key.rotation.started").exists()
 
 
+def test_a_place_that_cannot_be_looked_at_refuses_in_words(own_keys: Path, settings):
+    settings.ENV = replace(settings.ENV, master_key_file=own_keys.with_name("k" * 300))
+
+    with pytest.raises(RotationRefused, match="call this as the user that web and worker run as"):
+        rotate()
+
+
 def test_the_root_secret_comes_last_and_a_key_file_from_before_does_not_start(person: Person, own_keys: Path):
     """What the start looks at first must not be the only thing that says that a key is missing."""
     old, kinds = own_keys.read_text(), []
@@ -438,7 +446,7 @@ def test_values_under_a_key_that_is_not_here_are_named_by_a_rotation(person: Per
     own_keys.write_text(f"{fresh_key()},{right}")
     keep_trace(person=person, content=b"another")
     own_keys.write_text(right)
-    lost = CaptureTrace.objects.order_by("pk").last()
+    lost = CaptureTrace.objects.latest("pk")
 
     with pytest.raises(CommandError, match=f"traces: {lost.pk}"):
         call_command("rotate_master_key", settle=0)

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from apps.access.roles import PERMISSIONS
 from apps.audit.models import Event
 from apps.policies.forms import initial_of
 from apps.policies.models import PolicyVersion
@@ -196,6 +197,12 @@ def test_only_who_may_sees_and_changes(client: Client, permissions: tuple, seen:
     assert (client.get(LIST).status_code, client.get(ADD).status_code) == (seen, form)
     assert posted == (302 if form == 200 else 403)
     assert PolicyVersion.objects.exists() == (form == 200)
+
+
+def test_no_role_holds_what_no_page_asks_for():
+    held = {name for names in PERMISSIONS.values() for name in names if name.startswith("policies.")}
+
+    assert held == {"policies.view_policyversion", "policies.add_policyversion"}
 
 
 def test_a_version_is_not_edited_in_the_admin(officer: Client, change):

@@ -70,7 +70,10 @@ WEAKER = {
     "attempts kept longer": ({"attempt_retention_days": 400}, "kept for 400 days instead of 365"),
     "attempts gone sooner": ({"attempt_retention_days": 30}, "deleted for good, and with them the fingerprints"),
     "choice": ({"challenge_choice": True}, "may leave out"),
-    "another kind may be drawn": ({"challenges": ["blink", "light", "turn"]}, "be asked instead: blink. Whoever can fake"),
+    "another kind may be drawn": (
+        {"challenges": ["blink", "light", "turn"]},
+        "be asked instead: blink. Whoever can fake",
+    ),
 }
 
 
@@ -251,8 +254,15 @@ def test_a_version_is_neither_changed_nor_removed(change):
         version.delete()
 
 
-BROKEN = [["prior"], {"prior": "low"}, {"prior": 0.9}, {"required_modalities": []}, {"unknown": 1}, {"gates": {"vit": "perhaps"}}]
-BROKEN += [5, None, [{}], {"gates": ["vit"]}, {"cost_false_match": 10**400}]
+BROKEN = [
+    ["prior"],
+    {"prior": "low"},
+    {"prior": 0.9},
+    {"required_modalities": []},
+    {"unknown": 1},
+    {"gates": {"vit": "perhaps"}},
+]
+BROKEN += [5, [{}], {"gates": ["vit"]}, {"cost_false_match": 10**400}]
 
 
 @pytest.mark.parametrize("values", BROKEN, ids=lambda values: str(values)[:40])
@@ -299,37 +309,6 @@ def test_a_repair_says_what_gets_weaker_than_the_environment(change):
     assert "The gate flat falls from require to off." in weaker
 
 
-def test_a_change_of_one_gate_leaves_the_others_to_the_environment(change, settings):
-    change(gates=DEFAULT | {"forgery": "require", "vit": "require"})
-    assert PolicyVersion.objects.get().values == {"gates": {"forgery": "require", "vit": "require"}}
-    settings.ENV = replace(settings.ENV, gates={"lips": "advise", "minifasnet": "require"})
-
-    change(prior=0.001)
-
-    gates = {"forgery": "require", "vit": "require", "lips": "advise", "minifasnet": "require"}
-    assert current_policy().gates == DEFAULT | gates
-    assert PolicyVersion.objects.get(number=2).values["gates"] == {"forgery": "require", "vit": "require"}
-
-
-def test_a_gate_is_set_back_to_where_its_weights_are_at_hand(change, settings):
-    settings.ENV = replace(settings.ENV, gates={"vit": "require"})
-
-    change(gates={"vit": "if_there"})
-
-    assert current_policy().gates == DEFAULT
-    assert PolicyVersion.objects.get().values == {"gates": {"vit": "if_there"}}
-
-
-def test_a_gate_of_another_release_is_passed_over(change, caplog):
-    stored = {"gates": {"smell": "require", "flat": "off"}}
-    PolicyVersion.objects.create(number=1, values=stored, reason=REASON, changed_by="somebody")
-
-    policy = current_policy()
-
-    assert policy.gates == policy_at(1).gates == DEFAULT | {"flat": "off"}
-    assert "does not know: smell" in caplog.text
-
-
 def test_another_kind_where_one_may_choose_is_asked_twice_although_all_are_drawn(change, settings):
     settings.ENV = replace(settings.ENV, challenge_choice=True)
     values = {"challenges": ["blink", "light", "turn"], "challenge_count": 3}
@@ -337,9 +316,7 @@ def test_another_kind_where_one_may_choose_is_asked_twice_although_all_are_drawn
     with pytest.raises(CosmicError) as asked:
         change(confirmed=False, **values)
 
-    assert asked.value.fields["weaker"] == [
-        "Another kind may be asked instead: blink. Whoever can fake it can choose."
-    ]
+    assert asked.value.fields["weaker"] == ["Another kind may be asked instead: blink. Whoever can fake it can choose."]
 
 
 @pytest.mark.parametrize(("count", "before"), [(3, 1), (1, 0)], ids=["all of them are drawn", "none was asked before"])

@@ -8,17 +8,25 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.utils import timezone
+from knox.models import AuthToken
 
+from apps.access.models import ApiToken
+from apps.access.services.tokens import make_token
 from apps.audit.models import Event
 from apps.audit.services.record import record_event
 from apps.audit.services.verify import verify_chain
 from apps.captures.models import CaptureTicket
 from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
+from apps.enrollment.services import erase as enrolment_erase
+from apps.enrollment.services.duplicates import decide_duplicate
 from apps.errors import CosmicError
 from apps.identities import blobs
-from apps.identities.models import CaptureTrace
+from apps.identities.models import CaptureTrace, GalleryState
+from apps.permissions import Scope
 from apps.policies.models import PolicyVersion
+from apps.policies.services import retention
 from apps.policies.services.change import change_policy
 from apps.verification.models import AttemptLabel, Capture, Decision, Grant, StageRecord
 from apps.verification.services import erase
@@ -72,8 +80,9 @@ def invitation(days_left: float) -> Invitation:
     )
 
 
-def last_counts() -> dict:
-    return Event.objects.filter(action="retention.erased").latest("sequence").details
+def told() -> list[dict]:
+    """What each batch was told of as gone, in order."""
+    return [event.details for event in Event.objects.filter(action="retention.erased").order_by("sequence")]
 
 
 def test_an_attempt_goes_with_all_that_hangs_on_it_and_newer_ones_stay():
@@ -85,7 +94,7 @@ def test_an_attempt_goes_with_all_that_hangs_on_it_and_newer_ones_stay():
     for kind in (StageRecord, Decision, Grant, AttemptLabel):
         assert kind.objects.get().capture_id == newer.pk
     assert list(CaptureTicket.objects.all()) == [newer.ticket]
-    assert last_counts() == {"attempts": 1}
+    assert told() == [{"attempts": 1}]
     assert not Capture.objects.filter(pk=old.pk).exists()
 
 
@@ -97,6 +106,7 @@ def test_what_waits_to_be_decided_stays():
     assert Capture.objects.get() == waiting
 
 
+@pytest.mark.django_db(transaction=True)
 def test_content_goes_before_its_attempt():
     old, newer = (blobs.store(name, purpose="captures") for name in (b"old", b"newer"))
     change_policy(
@@ -115,9 +125,10 @@ def test_content_goes_before_its_attempt():
     assert blobs.load(newer) == b"newer"
     with pytest.raises(FileNotFoundError):
         blobs.load(old)
-    assert last_counts() == {"capture_contents": 1}
+    assert told() == [{"capture_contents": 1}]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_content_kept_longer_than_its_attempt_goes_with_it(settings):
     settings.ENV = replace(settings.ENV, capture_retention_days=100, attempt_retention_days=10)
     blob = blobs.store(b"old", purpose="captures")
@@ -152,7 +163,7 @@ def test_a_duplicate_that_nobody_has_decided_keeps_its_job():
 
     assert EnrolmentJob.objects.get() == undecided
     assert DuplicateCase.objects.get().status == DuplicateCase.Status.OPEN
-    assert last_counts() == {"enrolment_jobs": 1}
+    assert told() == [{"enrolment_jobs": 1}]
 
 
 def test_invitations_and_sessions_go_when_they_have_run_out():
@@ -165,7 +176,7 @@ def test_invitations_and_sessions_go_when_they_have_run_out():
 
     assert Invitation.objects.get() == good
     assert Session.objects.get().session_key == "good"
-    assert last_counts() == {"invitations": 1, "sessions": 1}
+    assert told() == [{"invitations": 1}, {"sessions": 1}]
 
 
 def test_policy_says_how_long():
@@ -176,6 +187,7 @@ def test_policy_says_how_long():
         reason="The pilot has ended.",
         actor=UserFactory(),
         based_on=0,
+        confirmed=True,
     )
 
     erase_expired()
@@ -183,20 +195,118 @@ def test_policy_says_how_long():
     assert (Capture.objects.count(), EnrolmentJob.objects.count()) == (0, 1)
 
 
-def test_one_run_erases_a_batch_and_says_so_once(monkeypatch: pytest.MonkeyPatch):
+def test_a_run_goes_on_until_a_batch_is_short_and_each_batch_says_so(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(erase, "BATCH", 2)
-    for _ in range(3):
+    for _ in range(5):
         attempt(400)
-    invitation(-1)
 
-    erase_expired()
-    assert last_counts() == {"attempts": 2, "invitations": 1}
-    erase_expired()
-    assert last_counts() == {"attempts": 1}
     erase_expired()
 
     assert not Capture.objects.exists()
-    assert Event.objects.filter(action="retention.erased").count() == 2
+    assert told() == [{"attempts": 2}, {"attempts": 2}, {"attempts": 1}]
+
+
+def test_a_run_ends_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(erase, "BATCH", 1)
+    monkeypatch.setattr(retention, "MOST_BATCHES", 2)
+    for _ in range(3):
+        attempt(400)
+
+    erase_expired()
+    left = Capture.objects.count()
+    erase_expired()
+
+    assert (left, Capture.objects.count()) == (1, 0)
+
+
+def test_tokens_go_when_they_have_run_out():
+    account = UserFactory()
+    gone, good = (
+        make_token(account=account, label=label, scopes=[Scope.STATS], life=timedelta(days=1), actor=None).row
+        for label in ("gone", "good")
+    )
+    endless, _ = AuthToken.objects.create(user=account, expiry=None)
+    AuthToken.objects.filter(pk=gone.token_id).update(expiry=days_ago(0.01))
+
+    erase_expired()
+
+    assert ApiToken.objects.get() == good
+    assert set(AuthToken.objects.values_list("pk", flat=True)) == {good.token_id, endless.pk}
+    assert told() == [{"api_tokens": 1}]
+
+
+def test_an_eraser_that_fails_keeps_no_other_from_running():
+    attempt(400)
+    invitation(-1)
+    Session.objects.create(session_key="gone", session_data="", expire_date=days_ago(1))
+    PolicyVersion.objects.create(number=1, values={"prior": 5}, reason="somehow broken", changed_by="somebody")
+
+    with pytest.raises(CosmicError, match="policy_unreadable"):
+        erase_expired()
+
+    assert (Capture.objects.count(), Invitation.objects.count(), Session.objects.count()) == (1, 0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_not_committed_keeps_its_files():
+    names = [blobs.store(b"content", purpose="captures") for _ in range(2)]
+    attempt(400, blob=names[0])
+    job(91, EnrolmentJob.Status.DONE, blob=names[1])
+
+    for eraser in (erase._erase_contents, erase._erase_attempts, enrolment_erase._erase_jobs):
+        with pytest.raises(KeyError), transaction.atomic():
+            assert eraser(10) == 1
+            raise KeyError("the trail cannot be written")
+
+    assert [blobs.load(name) for name in names] == [b"content"] * 2
+    assert (Capture.objects.get().blob, EnrolmentJob.objects.get().blob) == tuple(names)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_fails_leaves_those_before_it_erased():
+    account = [attempt(400), attempt(400)]
+
+    def second_fails(most: int) -> int:
+        if Capture.objects.count() == 1:
+            Capture.objects.all().delete()
+            raise KeyError("in the second batch")
+        return Capture.objects.filter(pk=account[0].pk).delete()[1]["verification.Capture"]
+
+    with pytest.raises(KeyError):
+        retention.in_batches("attempts", second_fails, 1)
+
+    assert Capture.objects.get() == account[1]
+    assert told() == [{"attempts": 1}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_cannot_be_unlinked_keeps_no_other(settings):
+    settings.ENV = replace(settings.ENV, capture_retention_days=30)
+    stuck, good = "captures/stuck", blobs.store(b"content", purpose="captures")
+    blobs._path(stuck).mkdir()
+    attempt(31, blob=stuck)
+    attempt(31, blob=good)
+    job(91, EnrolmentJob.Status.DONE)
+
+    with pytest.raises(IsADirectoryError):
+        erase_expired()
+
+    with pytest.raises(FileNotFoundError):
+        blobs.load(good)
+    assert told() == [{"capture_contents": 2}, {"enrolment_jobs": 1}]
+    blobs._path(stuck).rmdir()
+
+
+def test_a_duplicate_that_took_long_keeps_its_job_from_when_it_was_decided():
+    old = job(91, EnrolmentJob.Status.IN_REVIEW)
+    refused = job(91, EnrolmentJob.Status.IN_REVIEW)
+    GalleryState.objects.get_or_create(pk=1, defaults={"pack": "builtin"})
+    for one, same in ((old, False), (refused, True)):
+        decide_duplicate(case=case(one, DuplicateCase.Status.OPEN), same=same, note="", actor_id="test")
+
+    erase_expired()
+
+    assert set(EnrolmentJob.objects.values_list("status", flat=True)) == {"done", "refused"}
 
 
 def test_the_audit_trail_and_what_is_remembered_of_people_are_not_touched():
@@ -212,7 +322,7 @@ def test_the_audit_trail_and_what_is_remembered_of_people_are_not_touched():
     assert CaptureTrace.objects.get() == trace
 
 
-def test_without_a_readable_policy_nothing_is_erased():
+def test_without_a_readable_policy_no_attempt_is_erased():
     attempt(400)
     PolicyVersion.objects.create(number=1, values={"prior": 5}, reason="somehow broken", changed_by="somebody")
 

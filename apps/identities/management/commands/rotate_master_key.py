@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *, drop_old: bool, settle: float, **_: object) -> None:
         bars = Bars()
         try:
-            done = rotate_master_key(drop_old=drop_old, settle=settle, actor_id="command line", progress=bars)
+            done = rotate_master_key(drop_old=drop_old, settle=settle, actor_id="command_line", progress=bars)
         except (RotationRefused, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         finally:

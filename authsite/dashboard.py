@@ -18,31 +18,16 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from apps.enrollment.models import DuplicateCase, EnrolmentJob
-from apps.errors import ErrorCode
 from apps.identities.calibrations import calibration
 from apps.identities.models import GalleryState, ModelVersion, Person, Template
 from apps.verification.models import Capture, Decision, Outcome, StageRecord
+from apps.verification.services.decide import GATE_REASONS
 from authsite.health import WORKER_KEYS, worker_health
 
 DAYS = 14
 RECENT = timedelta(days=7)
 LATEST = 8
 TIMED = 5_000  # decisions at most whose times are looked at
-# What the gates refuse for, apart from the match.
-GATE_REASONS = {
-    ErrorCode.NOT_LIVE,
-    ErrorCode.NO_BLINK,
-    ErrorCode.BLINKS_NOT_SEEN,
-    ErrorCode.TURN_NOT_SEEN,
-    ErrorCode.LIGHT_NOT_SEEN,
-    ErrorCode.LIGHT_UNCLEAR,
-    ErrorCode.DIGITS_NOT_HEARD,
-    ErrorCode.LIPS_NOT_SPEAKING,
-    ErrorCode.STREAM_NOT_LIVE,
-    ErrorCode.VOICE_NOT_NATURAL,
-    ErrorCode.REPLAYED,
-    ErrorCode.MANIPULATED,
-}
 QUEUES = ("captures", "previews", "enrolments")
 COLOURS = {Outcome.GRANTED: "#2f9e62", Outcome.REQUIRE_2FA: "#c98a12", Outcome.DENIED: "#c4423a"}
 

@@ -86,3 +86,10 @@ class TokenForm(forms.ModelForm):
         if not may_manage(self.actor, account):
             raise forms.ValidationError("This account may do more than you.")
         return account
+
+    def clean(self) -> dict[str, object]:
+        values = super().clean() or {}
+        account = values.get("account")
+        if account is not None and account != self.actor and Scope.MESSAGES in values.get("scopes", []):
+            self.add_error("scopes", "Only the account itself makes a token that reads its messages.")
+        return values

@@ -1,10 +1,12 @@
 // Writing a message: saved as a draft first, its files sealed one by one, then sent. What was typed stays on any error.
 
 import { post, put, remove } from "./answers.js";
+import { tell } from "./result.js";
 
 const form = document.querySelector("[data-compose]");
 let id = form?.dataset.id ?? "";
 let dirty = false;
+const result = form?.querySelector("[data-result]");
 
 if (form) {
   form.addEventListener("input", () => (dirty = true));
@@ -43,7 +45,7 @@ function keptItem({ id: file, name }) {
       await remove(`${form.dataset.api}/${id}/attachments/${file}`, form.dataset.csrf);
       item.remove();
     } catch (error) {
-      tell(error.message);
+      tell(result, error.message, "bad");
     }
   });
   item.append(`${name} `, button);
@@ -60,7 +62,7 @@ async function run(then) {
     dirty = false;
     location.assign(`${form.dataset.list}?folder=${then === "send" ? "sent" : "drafts"}`);
   } catch (error) {
-    tell(error.message);
+    tell(result, error.message, "bad");
   } finally {
     buttons.forEach((button) => (button.disabled = false));
   }
@@ -111,12 +113,4 @@ function drop(field, done) {
   const rest = new DataTransfer();
   [...field.files].filter((file) => file !== done).forEach((file) => rest.items.add(file));
   field.files = rest.files;
-}
-
-function tell(words) {
-  const result = form.querySelector("[data-result]");
-  result.hidden = false;
-  result.className = "result bad";
-  result.textContent = words;
-  result.focus();
 }

@@ -2,6 +2,7 @@
 
 import { get, post } from "./answers.js";
 import { alreadyAllowed, openMicrophone, recordFrames } from "./camera.js";
+import { tell } from "./result.js";
 import { Scanner } from "./scanner.js";
 import { recordVoice } from "./voice.js";
 
@@ -43,7 +44,7 @@ async function guarded(button, act) {
   try {
     await act();
   } catch (error) {
-    tell(error.message, "bad");
+    tell(result, error.message, "bad");
   } finally {
     button.disabled = false;
     scanner.quiet = false;
@@ -132,25 +133,9 @@ async function finished(job, statusUrl) {
   }
   jobProgress.hidden = true;
   const good = job.status === "done";
-  tell(good ? `You are enrolled: ${job.accepted} samples were stored.` : job.message, good ? "good" : "bad", job.refusals);
+  tell(result, good ? `You are enrolled: ${job.accepted} samples were stored.` : job.message, good ? "good" : "bad", job.refusals);
   if (!good) return;
   scanner.stop();
   form.hidden = true;
   root.querySelector("[data-after]").hidden = false;
-}
-
-function tell(words, kind, refusals = []) {
-  result.hidden = false;
-  result.className = `result ${kind}`;
-  result.textContent = words;
-  if (refusals.length) {
-    const list = document.createElement("ul");
-    for (const { file, message } of refusals) {
-      const item = document.createElement("li");
-      item.textContent = `${file}: ${message}`;
-      list.append(item);
-    }
-    result.append(list);
-  }
-  result.focus();
 }

@@ -3,6 +3,7 @@
 import { post } from "./answers.js";
 import { Attempt, cannot, offerAnother } from "./attempt.js";
 import { alreadyAllowed } from "./camera.js";
+import { tell } from "./result.js";
 import { Scanner } from "./scanner.js";
 
 const WORDS = { passed: "passed", refused: "refused", borderline: "not sure", not_required: "not asked for", done: "done" };
@@ -23,7 +24,7 @@ form.addEventListener("submit", async (event) => {
     if (scanner.on) await logIn();
     else await turnOn();
   } catch (error) {
-    tell(error.message, "bad");
+    tell(result, error.message, "bad");
   } finally {
     button.disabled = false;
     button.textContent = scanner.on ? "Log in" : "Turn on the camera";
@@ -48,15 +49,15 @@ async function logIn() {
     fields: { username: form.elements.username.value.trim() },
     onRecording: () => (button.textContent = "Recording …"),
     onStages: showStages,
-    onError: (error) => tell(error.message, "bad"),
+    onError: (error) => tell(result, error.message, "bad"),
   });
   if (job.decision.next === "complete") {
-    tell(job.decision.message, "good");
+    tell(result, job.decision.message, "good");
     const { next } = await post(urls.completeUrl, { capture: job.id }, urls.csrf);
     scanner.stop();
     location.assign(next);
   } else {
-    tell(job.decision.message, "bad");
+    tell(result, job.decision.message, "bad");
     scanner.hint("You can try again.");
     offerAnother(form, job.decision.reason);
   }
@@ -72,11 +73,4 @@ function showStages(seen) {
 
 function inWords({ outcome, milliseconds }) {
   return milliseconds === null ? WORDS[outcome] : `${WORDS[outcome]} · ${Math.round(milliseconds)} ms`;
-}
-
-function tell(words, kind) {
-  result.hidden = false;
-  result.className = `result ${kind}`;
-  result.textContent = words;
-  result.focus();
 }

@@ -5,6 +5,7 @@ import { Attempt, cannot, offerAnother } from "./attempt.js";
 import { alreadyAllowed } from "./camera.js";
 import { closeDraft, fillDraft } from "./compose.js";
 import { Presence } from "./presence.js";
+import { tell } from "./result.js";
 import { Scanner } from "./scanner.js";
 
 const root = document.getElementById("message");
@@ -55,10 +56,10 @@ async function unlock(scanner, attempt, id) {
     voice: form.elements.voice.checked,
     cannot: cannot(form),
     onRecording: () => (button.textContent = "Recording …"),
-    onError: (error) => tell(error.message, "bad"),
+    onError: (error) => tell(result, error.message, "bad"),
   });
   if (job.decision.next !== "complete") {
-    tell(job.decision.message, "bad");
+    tell(result, job.decision.message, "bad");
     scanner.hint("You can try again.");
     offerAnother(form, job.decision.reason);
     return;
@@ -99,7 +100,7 @@ async function openWith(job) {
       return await post(`${api}/open`, { capture: job.id, code: typed }, csrf);
     } catch (error) {
       if (error.code !== "second_factor_wanted") throw error;
-      if (typed) tell(error.message, "bad");
+      if (typed) tell(result, error.message, "bad");
       typed = await codeTyped();
     }
   }
@@ -175,15 +176,8 @@ async function guarded(button, act) {
   try {
     await act();
   } catch (error) {
-    tell(error.message, "bad");
+    tell(result, error.message, "bad");
   } finally {
     button.disabled = false;
   }
-}
-
-function tell(words, kind) {
-  result.hidden = false;
-  result.className = `result ${kind}`;
-  result.textContent = words;
-  result.focus();
 }

@@ -23,10 +23,8 @@ from apps.verification.services.progress import tell_watchers
 GRANTING = (Purpose.LOGIN, Purpose.UNLOCK)
 GRANT_LIFE = timedelta(seconds=60)
 CHALLENGE_LIFE = timedelta(seconds=90)
-# Refusals that say something about the person rather than about the picture; these count against the account.
-COUNTED = {
-    ErrorCode.NO_MATCH,
-    ErrorCode.NO_REFERENCE,
+# What the gates refuse for, apart from the match.
+GATE_REASONS = {
     ErrorCode.NOT_LIVE,
     ErrorCode.NO_BLINK,
     ErrorCode.BLINKS_NOT_SEEN,
@@ -39,8 +37,9 @@ COUNTED = {
     ErrorCode.VOICE_NOT_NATURAL,
     ErrorCode.REPLAYED,
     ErrorCode.MANIPULATED,
-    ErrorCode.ANSWER_WRONG,
 }
+# Refusals that say something about the person rather than about the picture; these count against the account.
+COUNTED = GATE_REASONS | {ErrorCode.NO_MATCH, ErrorCode.NO_REFERENCE, ErrorCode.ANSWER_WRONG}
 
 
 @dataclass(frozen=True, slots=True)

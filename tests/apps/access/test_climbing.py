@@ -69,7 +69,10 @@ def test_nobody_makes_a_token_for_somebody_elses_messages():
     with pytest.raises(CosmicError):
         make_token(account=bob.user, label="x", scopes=[Scope.MESSAGES, Scope.VERIFY], life=life, actor=chief)
     make_token(account=bob.user, label="x", scopes=[Scope.MESSAGES], life=life, actor=bob.user)
+    form = {"label": "y", "account": bob.user.get_username(), "scopes": ["messages"], "days": 30}
+    page = logged_in(chief).post("/admin/access/apitoken/add/", form).content.decode()
 
+    assert "Only the account itself" in page
     assert AuthToken.objects.count() == 1
 
 

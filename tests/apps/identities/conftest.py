@@ -9,8 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
+from django.utils import timezone
 
+from apps.identities import blobs
+from apps.identities.models import Person
+from apps.identities.services.questions import set_questions
+from apps.identities.services.traces import keep_trace
+from apps.identities.vault import seal
+from apps.verification.models import Capture, CognitiveChallenge
+from apps.verification.services import answers
 from authsite.env import PROJECT
+from tests.apps.identities.rotations import CAPTURE, QUESTION
+from tests.factories import ModelVersionFactory, direction, enrolled
 
 Manage = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -54,3 +66,20 @@ def command(state: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 def environment(state: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COSMIC_", "DATABASE_URL"))}
     return kept | {"COSMIC_STATE_DIR": str(state), "COSMIC_LOG_LEVEL": "WARNING"}
+
+
+@pytest.fixture
+def person(own_keys: Path) -> Person:
+    """Somebody of whom there is one of everything that is sealed."""
+    made = enrolled(ModelVersionFactory(), [direction(1), direction(2)])
+    set_questions(person=made, questions=[QUESTION], actor_id="test")
+    keep_trace(person=made, content=b"a trace")
+    capture = Capture.objects.create(purpose="login", blob=blobs.store(CAPTURE, purpose="captures"), bound_to="me")
+    waiting = CognitiveChallenge.objects.create(
+        capture=capture, question=made.questions.get(), posterior=0.5, expires_at=timezone.now()
+    )
+    waiting.sealed_answer = seal(b"Minka", purpose=answers.PURPOSE, bound_to=answers.place_of(waiting))
+    waiting.save()
+    TOTP.activate(made.user, "JBSWY3DPEHPK3PXP")
+    RecoveryCodes.activate(made.user)
+    return made

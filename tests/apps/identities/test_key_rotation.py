@@ -7,97 +7,33 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
-from django.utils import timezone
 
 from apps.audit.models import Event
 from apps.identities import blobs, master_keys
 from apps.identities.gallery import StoredGallery
-from apps.identities.models import CaptureTrace, Modality, Person, RootSecret, SecurityQuestion, Template
+from apps.identities.models import CaptureTrace, Modality, Person, Template
 from apps.identities.rotation import rotated
 from apps.identities.sealed_secrets import open_secret
-from apps.identities.sealed_traces import open_traces
-from apps.identities.sealed_vectors import open_vector
-from apps.identities.services import master_key, resealing
+from apps.identities.services import resealing
 from apps.identities.services.key_check import check_master_key
-from apps.identities.services.master_key import Rotation, RotationRefused, rotate_master_key
-from apps.identities.services.questions import OpenQuestion, open_question, set_questions
+from apps.identities.services.master_key import RotationRefused
 from apps.identities.services.resealing import sealed_rows
 from apps.identities.services.traces import keep_trace
-from apps.identities.vault import Unsealable, derived_seed, is_current, keyed_digest, seal, sealed_with, unseal
-from apps.verification.models import Capture, CognitiveChallenge
-from apps.verification.services import answers
+from apps.identities.vault import Unsealable, derived_seed, is_current, keyed_digest, seal, sealed_with
 from authsite.env import PROJECT
 from tests.apps.identities.conftest import environment, fresh_key
-from tests.factories import ModelVersionFactory, direction, enrolled
+from tests.apps.identities.rotations import Killed, all_sealed, all_that_opens, rotate
+from tests.factories import direction
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
-QUESTION = OpenQuestion("What was the name of my first cat?", "Minka")
-CAPTURE = b"a whole capture"
-SECRET = "JBSWY3DPEHPK3PXP"
 PEOPLE = 120
-
-
-def rotate(*, drop_old: bool = True, progress: Callable[[str, int, int], None] = lambda *_: None) -> Rotation:
-    return rotate_master_key(drop_old=drop_old, settle=0, actor_id="test", progress=progress)
-
-
-@pytest.fixture
-def person(own_keys: Path) -> Person:
-    """Somebody of whom there is one of everything that is sealed."""
-    made = enrolled(ModelVersionFactory(), [direction(1), direction(2)])
-    set_questions(person=made, questions=[QUESTION], actor_id="test")
-    keep_trace(person=made, content=b"a trace")
-    capture = Capture.objects.create(purpose="login", blob=blobs.store(CAPTURE, purpose="captures"), bound_to="me")
-    waiting = CognitiveChallenge.objects.create(
-        capture=capture, question=made.questions.get(), posterior=0.5, expires_at=timezone.now()
-    )
-    waiting.sealed_answer = seal(b"Minka", purpose=answers.PURPOSE, bound_to=answers.place_of(waiting))
-    waiting.save()
-    TOTP.activate(made.user, "JBSWY3DPEHPK3PXP")
-    RecoveryCodes.activate(made.user)
-    return made
-
-
-def all_that_opens(person: Person) -> dict[str, object]:
-    """Everything about a person in the clear."""
-    challenge = CognitiveChallenge.objects.get()
-    factors = {factor.type: factor.wrap() for factor in Authenticator.objects.filter(user=person.user)}
-    return {
-        "templates": [open_vector(template) for template in person.templates.order_by("pk")],
-        "samples": [blobs.load(sample.blob) for sample in person.samples.order_by("pk")],
-        "traces": open_traces(person.pk),
-        "question": open_question(person.questions.get()),
-        "capture": blobs.load(Capture.objects.get().blob),
-        "answer": unseal(challenge.sealed_answer, purpose=answers.PURPOSE, bound_to=answers.place_of(challenge)),
-        "authenticator": open_secret(factors[Authenticator.Type.TOTP].instance.data["secret"]),
-        "codes": factors[Authenticator.Type.RECOVERY_CODES].generate_codes(),
-    }
-
-
-def all_sealed(person: Person) -> list[bytes]:
-    """Every sealed value there is."""
-    question, challenge = SecurityQuestion.objects.get(), CognitiveChallenge.objects.get()
-    files = [*(sample.blob for sample in person.samples.all()), Capture.objects.get().blob]
-    return [
-        RootSecret.objects.get().sealed,
-        *person.templates.values_list("sealed_vector", flat=True),
-        *CaptureTrace.objects.values_list("sealed", flat=True),
-        question.question,
-        question.answer,
-        challenge.sealed_answer,
-        *(Path(blobs.storages["sealed"].path(name)).read_bytes() for name in files),
-    ]
 
 
 def test_everything_opens_under_the_new_key_and_nothing_under_the_old(person: Person, own_keys: Path, settings):
@@ -151,10 +87,6 @@ def test_a_rotation_without_dropping_keeps_the_old_key_and_ends_later(person: Pe
     assert second.dropped
     assert second.key == first.key
     assert own_keys.read_text().strip() == between[0]
-
-
-class Killed(BaseException):
-    """What a signal does to a process in the middle of it."""
 
 
 @pytest.mark.parametrize("after", range(1, 9))
@@ -252,136 +184,6 @@ def test_what_a_killed_resealing_left_goes_with_its_file(own_keys: Path):
     assert list(path.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("broken", ["row", "file"])
-def test_nothing_is_dropped_while_something_does_not_open(person: Person, own_keys: Path, broken: str):
-    if broken == "row":
-        template = person.templates.first()
-        damaged = bytearray(template.sealed_vector)
-        damaged[-1] ^= 1
-        Template.objects.filter(pk=template.pk).update(sealed_vector=bytes(damaged))
-        expected = {"templates": [str(template.pk)]}
-    else:
-        name = person.samples.first().blob
-        Path(blobs.storages["sealed"].path(name)).write_bytes(b"")
-        expected = {"samples": [name]}
-
-    done = rotate()
-
-    assert done.left_closed == expected
-    assert not done.dropped
-    assert len(own_keys.read_text().split(",")) == 2
-    assert Event.objects.filter(action="key.rotation.finished").get().result == "incomplete"
-    with pytest.raises(CommandError, match=next(iter(expected.values()))[0]):
-        call_command("rotate_master_key", drop_old=True, settle=0)
-
-
-def test_a_value_that_came_under_the_old_key_at_the_last_moment_keeps_it_in_the_file(
-    person: Person, own_keys: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """Sealed before the new key was in the file, written after everything was looked at."""
-    late = seal(b"late", purpose="traces", bound_to=f"person:{person.pk}")
-    write = master_keys.write
-
-    def written_just_before(keys: tuple[master_keys.MasterKey, ...]) -> None:
-        if len(keys) == 1:
-            CaptureTrace.objects.create(person=person, sealed=late)
-        write(keys)
-
-    monkeypatch.setattr(master_keys, "write", written_just_before)
-
-    done = rotate()
-
-    assert not done.dropped
-    assert b"late" in open_traces(person.pk)
-    monkeypatch.undo()
-    assert rotate().dropped
-    assert b"late" in open_traces(person.pk)
-
-
-@pytest.mark.parametrize("cut_in", [Killed(), KeyboardInterrupt(), OperationalError("database is locked")])
-def test_what_cuts_into_the_drop_puts_the_old_key_back(
-    person: Person, own_keys: Path, monkeypatch: pytest.MonkeyPatch, cut_in: BaseException
-):
-    old = own_keys.read_text().strip()
-    late = seal(b"late", purpose="traces", bound_to=f"person:{person.pk}")
-
-    def look_again() -> dict[str, int]:
-        CaptureTrace.objects.create(person=person, sealed=late)
-        raise cut_in
-
-    monkeypatch.setattr(master_key, "left", look_again)
-
-    with pytest.raises(type(cut_in)):
-        rotate()
-
-    assert own_keys.read_text().strip().split(",")[1] == old
-    assert list(own_keys.parent.iterdir()) == [own_keys]
-    monkeypatch.undo()
-    assert b"late" in open_traces(person.pk)
-    assert rotate().dropped
-
-
-def killed_while_it_drops(own_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the files as SIGKILL leaves them between the write without the old key and the last look."""
-    kept = {}
-
-    def look_again() -> dict[str, int]:
-        kept.update({path: (path.read_text(), path.stat().st_mode & 0o777) for path in own_keys.parent.iterdir()})
-        raise Killed
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(master_key, "left", look_again)
-        rotate()
-    for path, (text, mode) in kept.items():
-        path.write_text(text)
-        path.chmod(mode)
-
-
-def test_a_drop_that_was_killed_loses_no_key(person: Person, own_keys: Path, monkeypatch: pytest.MonkeyPatch):
-    old = own_keys.read_text().strip()
-    late = seal(b"late", purpose="traces", bound_to=f"person:{person.pk}")
-    killed_while_it_drops(own_keys, monkeypatch)
-    dropped = own_keys.with_name("master.key.dropped")
-    new = own_keys.read_text().strip()
-    CaptureTrace.objects.create(person=person, sealed=late)
-
-    assert "," not in new
-    assert dropped.read_text().strip() == old
-    assert dropped.stat().st_mode & 0o777 == 0o600
-    assert len(master_keys.configured()) == 1
-    assert master_keys.find(sealed_with(late)) is None
-    with pytest.raises(ImproperlyConfigured, match=r"traces.*master\.key\.dropped.*rotate_master_key"):
-        check_master_key()
-    done = rotate(drop_old=False)
-    between = own_keys.read_text().strip()
-
-    assert done.key == master_keys.parse(new)[0].id.hex()
-    assert between == f"{new},{old}"
-    assert b"late" in open_traces(person.pk)
-    assert not dropped.exists()
-    assert rotate().dropped
-    assert own_keys.read_text().strip() == new
-    assert list(own_keys.parent.iterdir()) == [own_keys]
-    assert b"late" in open_traces(person.pk)
-
-
-def test_a_drop_that_was_killed_with_nothing_left_is_ended_by_the_next_call(
-    person: Person, own_keys: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    before = all_that_opens(person)
-    killed_while_it_drops(own_keys, monkeypatch)
-    new = own_keys.read_text()
-
-    check_master_key()
-    done = rotate()
-
-    assert "master.key.dropped" in caplog.text
-    assert done.dropped
-    assert own_keys.read_text() == new
-    assert list(own_keys.parent.iterdir()) == [own_keys]
-    assert all_that_opens(person) == before
-
-
 @pytest.mark.parametrize("place", ["key file", "sealed folder"])
 def test_another_user_cannot_rotate(
     person: Person, own_keys: Path, settings, monkeypatch: pytest.MonkeyPatch, place: str
@@ -402,6 +204,7 @@ def test_another_user_cannot_rotate(
 
 
 def test_a_place_that_cannot_be_looked_at_refuses_in_words(own_keys: Path, settings):
+    own_keys.parent.mkdir()
     settings.ENV = replace(settings.ENV, master_key_file=own_keys.with_name("k" * 300))
 
     with pytest.raises(RotationRefused, match="call this as the user that web and worker run as"):

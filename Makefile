@@ -20,8 +20,8 @@ logs:
 	@tail -n 50 -F $${COSMIC_STATE_DIR:-var}/log/*.log
 
 test: $(INSTALLED_DEV) browser lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/system
-	$(BIN)/python -m pytest tests/system
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.on_postgresql -q -n 2 --dist loadfile
 
 lint: $(INSTALLED_DEV)

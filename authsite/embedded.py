@@ -46,6 +46,7 @@ class CannotStart(Exception):
 
 
 def main(arguments: list[str]) -> int:
+    os.umask(0o077)  # sessions and names are nobody else's on this machine
     env = read_environment()
     commands = {"start": start, "stop": stop, "status": status, "run": run}
     if len(arguments) != 1 or arguments[0] not in commands:
@@ -136,6 +137,8 @@ def run(env: Environment) -> int:
 
 def prepare(env: Environment) -> None:
     """Migrations, static files, and the first operator; not with a master key that opens nothing here."""
+    env.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    env.state_dir.chmod(0o700)
     _manage("migrate", "--no-input", "--verbosity", "0")
     _manage("check_master_key")
     _manage("collectstatic", "--no-input", "--verbosity", "0")
@@ -241,9 +244,12 @@ def _make_operator(username: str, password: str) -> bool:
     script = (
         "import os\n"
         "from django.contrib.auth import get_user_model\n"
+        "from apps.audit.services.record import record_event\n"
         "users = get_user_model().objects\n"
         "new = not users.filter(is_superuser=True).exists()\n"
-        "if new: users.create_superuser(os.environ['OPERATOR'], password=os.environ['OPERATOR_PASSWORD'])\n"
+        "if new:\n"
+        "    made = users.create_superuser(os.environ['OPERATOR'], password=os.environ['OPERATOR_PASSWORD'])\n"
+        "    record_event(action='account.created', actor_id='command_line', subject_id=made.pk, result='superuser')\n"
         "print('new' if new else 'known')\n"
     )
     environment = os.environ | {"OPERATOR": username, "OPERATOR_PASSWORD": password}

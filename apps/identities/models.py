@@ -23,7 +23,7 @@ FUSION = "fusion"  # a ModelVersion that compares what face and voice models mad
 
 class Person(models.Model):
     class Status(models.TextChoices):
-        INVITED = "invited", "invited, not yet enrolled"
+        INVITED = "invited", "not enrolled yet"
         ACTIVE = "active", "active"
         IN_REVIEW = "in_review", "waiting for an operator"
         SUSPENDED = "suspended", "suspended"

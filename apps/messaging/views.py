@@ -58,6 +58,7 @@ def compose_page(request: HttpRequest) -> HttpResponse:
         title = answered.title if answered.title.startswith("Re: ") else f"Re: {answered.title}"[:LONGEST_TITLE]
     context = {
         "answered": answered,
+        "enrolled": may_read(person_of(request.user)),
         "title": title,
         "to": answered.sender if answered else request.GET.get("to", "")[:150],
         **_limits(),

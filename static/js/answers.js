@@ -43,7 +43,7 @@ async function read(ask) {
   const values = await answer.json().catch(() => ({}));
   if (answer.ok) return values;
   const error = values.error ?? { code: "internal", message: "Something went wrong on our side. Nothing was decided." };
-  const details = Object.values(error.fields ?? {}).flat();
+  const details = Object.entries(error.fields ?? {}).map(([field, texts]) => `${field.replaceAll("_", " ")}: ${texts.join(" ")}`);
   const wait = Number(answer.headers.get("Retry-After")) || 0;
   const sentence = [error.message, ...details, wait ? `Try again in ${wait} seconds.` : ""].filter(Boolean).join(" ");
   throw new Refused(error.code, sentence, wait);

@@ -101,6 +101,7 @@ async function attach() {
     try {
       await post(`${form.dataset.api}/${id}/attachments`, body, form.dataset.csrf);
     } catch (error) {
+      list.textContent = "";
       throw new Error(`${file.name}: ${error.message} The draft is saved without it.`);
     }
     drop(field, file);

@@ -165,7 +165,13 @@ function fileItem({ id, name, kind, size }) {
   return item;
 }
 
+const SURE = {
+  revoke: "Take this message back for everybody? Nobody will be able to open it again.",
+  delete: "Delete it? This cannot be undone.",
+};
+
 async function act(what) {
+  if (!confirm(SURE[what])) return; // nothing happened, and the page stays
   if (what === "revoke") await post(`${api}/revoke`, {}, csrf);
   if (what === "delete") await remove(api, csrf);
   location.assign(list);

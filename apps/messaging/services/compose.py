@@ -6,12 +6,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
 from apps.audit.services.record import record_event
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.models import Person
+from apps.identities.services.people import person_of
 from apps.messaging.envelope import Header, new_key, seal_header, seal_under, text_place, wrap_key
 from apps.messaging.mailboxes import Folder, alias_of, mailbox_of
 from apps.messaging.models import Copy, Message
@@ -169,9 +171,9 @@ def _check(written: Written) -> None:
 def _people_named(person: Person, names: tuple[str, ...]) -> list[Person]:
     """Everybody named, once, in the order of the names. Who is suspended receives nothing."""
     wanted = list(dict.fromkeys(name.strip() for name in names if name.strip()))
-    found = {
-        one.user.get_username(): one for one in _receiving().filter(user__username__in=wanted).select_related("user")
-    }
+    accounts = get_user_model().objects.filter(username__in=wanted, is_active=True)
+    people = [person_of(account) for account in accounts]  # also of accounts that have not looked at a page yet
+    found = {one.user.get_username(): one for one in people if one.status != Person.Status.SUSPENDED}
     if person.user.get_username() in wanted:
         raise CosmicError(ErrorCode.MESSAGE_TO_SELF, fields={"recipients": ["Leave yourself out."]})
     missing = [name for name in wanted if name not in found]

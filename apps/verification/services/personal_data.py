@@ -156,7 +156,8 @@ def _add_capture(archive: zipfile.ZipFile, capture: Capture) -> None:
 
 
 def _events_about(person: Person) -> QuerySet[Event]:
-    return Event.objects.filter(Q(subject_id=str(person.public_id)) | Q(actor_id=str(person.user_id)))
+    account = str(person.user_id)
+    return Event.objects.filter(Q(subject_id__in=[str(person.public_id), account]) | Q(actor_id=account))
 
 
 def _json(values: object) -> str:

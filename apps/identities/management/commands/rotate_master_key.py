@@ -30,6 +30,11 @@ class Command(BaseCommand):
 
     def handle(self, *, drop_old: bool, settle: float, **_: object) -> None:
         bars = Bars()
+        if drop_old and settle:
+            self.stdout.write(
+                f"The old key goes {settle:.0f} s after the new one came at the earliest; it may seem to wait."
+            )
+            self.stdout.flush()
         try:
             done = rotate_master_key(drop_old=drop_old, settle=settle, actor_id="command_line", progress=bars)
         except (RotationRefused, ImproperlyConfigured) as error:

@@ -62,10 +62,10 @@ def test_roles_are_changed_and_taken_away():
 
 
 def test_what_does_not_change_is_no_event():
-    admin, ann = operator(ADMINISTRATOR), operator(VIEWER)
+    admin, ann = logged_in(operator(ADMINISTRATOR)), operator(VIEWER)
     before = Event.objects.count()
 
-    answer = logged_in(admin).post(page_of(ann), {"is_active": "on", "roles": ["viewer"]})
+    answer = admin.post(page_of(ann), {"is_active": "on", "roles": ["viewer"]})
 
     assert (answer.status_code, Event.objects.count()) == (302, before)
 

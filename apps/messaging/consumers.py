@@ -8,6 +8,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from apps.captures import limits
+from apps.captures.frames import LARGEST_FRAME
 from apps.captures.scopes import account_behind, binding_of, request_of
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.models import Person
@@ -72,7 +73,7 @@ class PresenceConsumer(AsyncJsonWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         now = time.monotonic()
-        if not bytes_data or len(bytes_data) > presence.LARGEST_FRAME or now - self.last < self.SHORTEST_STEP:
+        if not bytes_data or len(bytes_data) > LARGEST_FRAME or now - self.last < self.SHORTEST_STEP:
             return
         self.last = now
         self.number += 1

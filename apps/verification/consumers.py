@@ -8,6 +8,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from apps.captures import limits
+from apps.captures.frames import LARGEST_FRAME
 from apps.captures.models import Purpose
 from apps.captures.scopes import account_behind, binding_of, request_of
 from apps.errors import CosmicError
@@ -104,7 +105,7 @@ class PreviewConsumer(AsyncJsonWebsocketConsumer):
         if now > self.until:
             await self.close()
             return
-        if not bytes_data or len(bytes_data) > preview.LARGEST_FRAME or now - self.last < self.SHORTEST_STEP:
+        if not bytes_data or len(bytes_data) > LARGEST_FRAME or now - self.last < self.SHORTEST_STEP:
             return
         self.last = now
         try:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from django.core.cache import cache
 
 from apps import dispatch
+from apps.captures import frames
 from apps.errors import SENTENCES, CosmicError, ErrorCode
 from apps.identities.models import Person
 from apps.identities.vault import Unsealable, seal, unseal
@@ -23,10 +24,8 @@ from apps.messaging.services.notify import tell_unlock
 from apps.messaging.services.unlock import still_readable
 
 PURPOSE = "presence"
-KEPT_SECONDS = 5
 REMEMBERED_SECONDS = 10
 LOCKED_SECONDS = 2
-LARGEST_FRAME = 100_000
 
 
 class Seen(StrEnum):
@@ -80,20 +79,16 @@ def show_frame(*, watched: Watched, number: int, frame: bytes) -> None:
     """
     frame_id = secrets.token_hex(16)
     about = json.dumps([asdict(watched), number]).encode()
-    sealed = seal(about + b"\n" + frame, purpose=PURPOSE, bound_to=frame_id)
-    cache.set(f"presence:{frame_id}", sealed, timeout=KEPT_SECONDS)
-    dispatch.send_task(dispatch.WATCH_READER, frame_id, expires=KEPT_SECONDS)
+    frames.put_frame(about + b"\n" + frame, kind=PURPOSE, frame_id=frame_id)
+    dispatch.send_task(dispatch.WATCH_READER, frame_id, expires=frames.KEPT_SECONDS)
 
 
 def take_frame(frame_id: str) -> Shown | None:
     """The frame, once; None when it is gone, was changed, or another worker has it."""
-    sealed = cache.get(f"presence:{frame_id}")
-    if sealed is None or not cache.delete(f"presence:{frame_id}"):
+    content = frames.take_frame(frame_id, kind=PURPOSE)
+    if content is None:
         return None
-    try:
-        about, _, frame = unseal(sealed, purpose=PURPOSE, bound_to=frame_id).partition(b"\n")
-    except Unsealable:
-        return None
+    about, _, frame = content.partition(b"\n")
     watched, number = json.loads(about)
     return Shown(Watched(**watched), number, frame, _memory(watched["watcher"]))
 

@@ -9,15 +9,12 @@ import secrets
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.core.cache import cache
 
 from apps import dispatch
+from apps.captures import frames
 from apps.errors import SENTENCES, ErrorCode
-from apps.identities.vault import Unsealable, seal, unseal
 
 PURPOSE = "previews"
-KEPT_SECONDS = 5
-LARGEST_FRAME = 100_000
 
 
 def group_of(preview_id: str) -> str:
@@ -35,20 +32,13 @@ def show_frame(*, watcher: str, frame: bytes) -> None:
         CosmicError: ``broker_unavailable``.
     """
     preview_id = f"{watcher}-{secrets.token_hex(8)}"
-    cache.set(f"preview:{preview_id}", seal(frame, purpose=PURPOSE, bound_to=preview_id), timeout=KEPT_SECONDS)
-    dispatch.send_task(dispatch.DESCRIBE_PREVIEW, preview_id, expires=KEPT_SECONDS)
+    frames.put_frame(frame, kind=PURPOSE, frame_id=preview_id)
+    dispatch.send_task(dispatch.DESCRIBE_PREVIEW, preview_id, expires=frames.KEPT_SECONDS)
 
 
 def take_frame(preview_id: str) -> bytes | None:
     """The frame, once; None when it is gone."""
-    sealed = cache.get(f"preview:{preview_id}")
-    if sealed is None:
-        return None
-    cache.delete(f"preview:{preview_id}")
-    try:
-        return unseal(sealed, purpose=PURPOSE, bound_to=preview_id)
-    except Unsealable:
-        return None
+    return frames.take_frame(preview_id, kind=PURPOSE)
 
 
 def publish(preview_id: str, *, faces: int, box: tuple[float, ...] | None, reasons: list[str]) -> None:

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from apps.captures.binding import session_binding
+from apps.captures.frames import LARGEST_FRAME
 from apps.identities.models import Person
 from apps.identities.services.people import set_status
 from apps.messaging import unlocks
@@ -253,7 +254,7 @@ async def test_a_frame_from_the_socket_is_put_before_the_worker_once(opened: Ope
     socket = Socket(opened.socket, opened.client)
     await socket.connect()
 
-    for frame in (b"x" * (presence.LARGEST_FRAME + 1), FRAME, FRAME + b"too soon after the first"):
+    for frame in (b"x" * (LARGEST_FRAME + 1), FRAME, FRAME + b"too soon after the first"):
         await socket.send_input({"type": "websocket.receive", "bytes": frame})
     await socket.send_input({"type": "websocket.receive", "text": "{not json"})
     await database_sync_to_async(opened.seen)(Seen.PRESENT)

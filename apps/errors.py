@@ -76,6 +76,7 @@ class ErrorCode(StrEnum):
     UNCERTAIN = "uncertain"
     ANSWER_WRONG = "answer_wrong"
     SECOND_FACTOR_MISSING = "second_factor_missing"
+    OPERATOR_FACTOR_MISSING = "operator_factor_missing"
     SECOND_FACTOR_WANTED = "second_factor_wanted"
     TIMED_OUT = "timed_out"
     INTERNAL = "internal"
@@ -172,6 +173,7 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.UNCERTAIN: "One more step is needed.",
     ErrorCode.ANSWER_WRONG: "You could not be verified.",
     ErrorCode.SECOND_FACTOR_MISSING: "A second factor is needed, and none is set up. Please ask your operator.",
+    ErrorCode.OPERATOR_FACTOR_MISSING: "Operators need a second factor here. Please set one up first.",
     ErrorCode.SECOND_FACTOR_WANTED: "Please enter a code of your authenticator app, or a recovery code.",
     ErrorCode.TIMED_OUT: "This took too long and was stopped. Please try again.",
     ErrorCode.INTERNAL: "Something went wrong on our side. Nothing was decided.",

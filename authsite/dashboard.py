@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from apps.enrollment.models import DuplicateCase, EnrolmentJob
 from apps.identities.calibrations import calibration
 from apps.identities.models import GalleryState, ModelVersion, Person, Template
+from apps.identities.services.second_factor import operators_without_factor
 from apps.verification.models import Capture, Decision, Outcome, StageRecord
 from apps.verification.services.decide import GATE_REASONS
 from authsite.health import WORKER_KEYS, worker_health
@@ -55,6 +56,7 @@ def statistics() -> dict[str, Any]:
         "workers": worker_health() | {"seen": workers_seen()},
         "models": models_answering(),
         "gallery": gallery(),
+        "operators_without_second_factor": operators_without_factor().count(),
         "to_decide": {
             "duplicates": DuplicateCase.objects.filter(status=DuplicateCase.Status.OPEN).count(),
             "enrolments_waiting": EnrolmentJob.objects.filter(status=EnrolmentJob.Status.QUEUED).count(),
@@ -186,5 +188,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             for outcome in Outcome
         ],
     }
-    latest = Decision.objects.filter(outcome=Outcome.DENIED).select_related("capture__claimed__user").order_by("-at")
-    return context | {"statistics": values, "chart": json.dumps(chart), "latest_denied": latest[:LATEST]}
+    refused = Decision.objects.filter(outcome=Outcome.DENIED).select_related("capture__claimed__user").order_by("-at")
+    latest = list(refused[:LATEST])
+    may_look = request.user.has_perm("verification.view_capture_pictures")
+    pictured = [decision for decision in latest if may_look and decision.capture.blob]
+    return context | {
+        "statistics": values,
+        "chart": json.dumps(chart),
+        "latest_denied": latest,
+        "pictured": pictured,
+    }

@@ -244,12 +244,12 @@ def _make_operator(username: str, password: str) -> bool:
     script = (
         "import os\n"
         "from django.contrib.auth import get_user_model\n"
-        "from apps.audit.services.record import record_event\n"
+        "from apps.audit.services.record import COMMAND_LINE, record_event\n"
         "users = get_user_model().objects\n"
         "new = not users.filter(is_superuser=True).exists()\n"
         "if new:\n"
         "    made = users.create_superuser(os.environ['OPERATOR'], password=os.environ['OPERATOR_PASSWORD'])\n"
-        "    record_event(action='account.created', actor_id='command_line', subject_id=made.pk, result='superuser')\n"
+        "    record_event(action='account.created', actor_id=COMMAND_LINE, subject_id=made.pk, result='superuser')\n"
         "print('new' if new else 'known')\n"
     )
     environment = os.environ | {"OPERATOR": username, "OPERATOR_PASSWORD": password}

@@ -50,6 +50,7 @@ class Environment:
     confidence_low: float
     confidence_high: float
     second_factor_after_challenge: bool
+    operators_need_second_factor: bool
     required_modalities: list[str]
     gates: dict[str, str]
     challenges: list[str]
@@ -113,6 +114,7 @@ def read_environment(*, dotenv: Path | None = PROJECT / ".env") -> Environment:
         confidence_low=env.float("COSMIC_CONFIDENCE_LOW", 0.40, validate=share),
         confidence_high=env.float("COSMIC_CONFIDENCE_HIGH", 0.60, validate=share),
         second_factor_after_challenge=env.bool("COSMIC_SECOND_FACTOR_AFTER_CHALLENGE", True),
+        operators_need_second_factor=env.bool("COSMIC_OPERATORS_NEED_SECOND_FACTOR", False),
         required_modalities=env.list("COSMIC_REQUIRED_MODALITIES", ["face"]),
         gates=env.dict("COSMIC_GATES", {}),
         challenges=env.list("COSMIC_CHALLENGES", ["turn", "light"]),

@@ -21,7 +21,7 @@ from apps.captures import limits
 from apps.captures.addresses import client_address
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.serializers import Text, errors
-from apps.identities.services.second_factor import code_holds
+from apps.identities.services.second_factor import code_holds, operator_lacks_factor
 from apps.permissions import Scope, may
 from authsite.dashboard import statistics
 
@@ -50,7 +50,7 @@ class OperatorLogin(APIView):
 
     @extend_schema(
         request=LoginRequest,
-        responses={200: LoginAnswer, **errors(400, 401, 415, 429, 503)},
+        responses={200: LoginAnswer, **errors(400, 401, 403, 415, 429, 503)},
         summary="Log in as an operator",
     )
     def post(self, request: Request) -> Response:
@@ -65,6 +65,9 @@ class OperatorLogin(APIView):
             limits.note_failure(key)
             record_event(action="operator.login", result="refused", address=address)
             raise CosmicError(ErrorCode.NOT_AUTHENTICATED, status=401)
+        if operator_lacks_factor(user):
+            record_event(action="operator.login", actor_id=user.pk, result="refused", address=address)
+            raise CosmicError(ErrorCode.OPERATOR_FACTOR_MISSING, status=403)
         limits.note_success(key)
         with transaction.atomic():
             record_event(action="operator.login", actor_id=user.pk, result="token", address=address)

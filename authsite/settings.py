@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "authsite.operator_factor.OperatorsByFactor",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "authsite.middleware.ErrorsAsAnswers",
 ]

@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import cast
 
-from django.contrib import admin
+from allauth.mfa.models import Authenticator
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from knox.models import AuthToken
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm
 
+from apps.access.factors import FACTORS
 from apps.access.forms import AccountCreationForm, AccountForm, TokenForm
 from apps.access.models import ApiToken
 from apps.access.passwords import set_by
 from apps.access.roles import Role
 from apps.access.selectors import may_manage, roles_of
 from apps.access.services.accounts import change_access, create_account
-from apps.access.services.tokens import make_token, revoke_token
+from apps.access.services.tokens import make_token, revoke_all, revoke_token
 from apps.audit.services.record import record_event
-from apps.permissions import Scope
+from apps.permissions import Scope, actor_of
 from apps.read_only import ReadOnly
 
 for model in (User, Group, AuthToken):  # theirs know neither roles nor scopes
     admin.site.unregister(model)
 
 
-def actor_of(request: HttpRequest) -> User:
-    """The admin lets nobody in who is none."""
-    return cast("User", request.user)
+def with_factor() -> QuerySet[Authenticator]:
+    """Second factors of an outer query's account."""
+    return Authenticator.objects.filter(user=OuterRef("pk"), type__in=FACTORS)
+
+
+class FactorFilter(admin.SimpleListFilter):
+    title = "second factor"
+    parameter_name = "factor"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin):
+        return [("set", "set up"), ("none", "operators without one")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        if self.value() == "set":
+            return queryset.filter(Exists(with_factor()))
+        return (
+            queryset.filter(~Exists(with_factor()), is_staff=True, is_active=True)
+            if self.value() == "none"
+            else queryset
+        )
 
 
 @admin.register(User)
@@ -43,8 +61,8 @@ class AccountAdmin(UserAdmin, ModelAdmin):
     form = AccountForm
     add_form = AccountCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "roles", "is_active", "is_superuser", "last_login")
-    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    list_display = ("username", "roles", "second_factor", "is_active", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", FactorFilter, "groups")
     search_fields = ("username",)
     readonly_fields = ("username", "last_login", "date_joined")
     filter_horizontal = ()
@@ -53,8 +71,12 @@ class AccountAdmin(UserAdmin, ModelAdmin):
     def roles(self, account: User) -> str:
         return ", ".join(role.label for role in roles_of(account))
 
+    @admin.display(boolean=True, ordering="has_factor")
+    def second_factor(self, account: User) -> bool:
+        return account.has_factor  # type: ignore[attr-defined]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups")
+        return super().get_queryset(request).prefetch_related("groups").annotate(has_factor=Exists(with_factor()))
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None):
         flags = ("is_superuser",) if request.user.is_superuser else ()
@@ -92,13 +114,17 @@ class AccountAdmin(UserAdmin, ModelAdmin):
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Setting a password is told of by ``apps.access.passwords``; taking it away is told of here."""
+        """Setting a password is told of by ``apps.access.passwords``; taking it away is told of here. Whoever gets a new
+        one from somebody else may have lost the old one to a third: tokens that were made with it end."""
         before = self.get_object(request, id)
         with set_by(request.user.pk):
             answer = super().user_change_password(request, id, form_url)
         after = self.get_object(request, id)
         if before and after and before.has_usable_password() and not after.has_usable_password():
             record_event(action="account.password", actor_id=request.user.pk, subject_id=after.pk, result="removed")
+        elif before and after and before.password != after.password and after.pk != request.user.pk:
+            revoke_all(account=after, actor_id=request.user.pk)
+            self.message_user(request, "Tokens of this account are revoked.", messages.INFO)
         return answer
 
 

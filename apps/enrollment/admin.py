@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
 
 from apps.access.selectors import may_manage
+from apps.enrollment.forms import InvitationForm
 from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
 from apps.enrollment.selectors import job_values
 from apps.enrollment.services.duplicates import decide_duplicate
-from apps.enrollment.services.invitations import invite
+from apps.enrollment.services.invitations import invite, invite_by_name
 from apps.errors import CosmicError
 from apps.identities.models import Person
 from apps.identities.person_admin import PersonAdmin
 from apps.identities.selectors import sample_counts
 from apps.list_filters import DaysFilter
 from apps.paging import LongReadOnly
+from apps.permissions import actor_of
 
 OPEN_JOBS = (EnrolmentJob.Status.QUEUED, EnrolmentJob.Status.RUNNING, EnrolmentJob.Status.IN_REVIEW)
 LONGEST_NOTE = 500
@@ -53,10 +58,37 @@ class EnrolmentJobAdmin(LongReadOnly):
 
 @admin.register(Invitation)
 class InvitationAdmin(LongReadOnly):
-    list_display = ("person", "created_at", "expires_at", "used_at")
+    """Invitations are made, here by a name, and never changed."""
+
+    list_display = ("person", "state", "created_at", "expires_at", "used_at")
     list_select_related = ("person__user",)
     search_fields = ("person__user__username",)
     exclude = ("token_digest",)
+
+    @admin.display
+    def state(self, invitation: Invitation) -> str:
+        if invitation.used_at:
+            return "used"
+        return "open" if invitation.expires_at > timezone.now() else "run out, or replaced"
+
+    def has_add_permission(self, request: HttpRequest, obj=None) -> bool:
+        return request.user.has_perm("enrollment.add_invitation")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context=None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = InvitationForm(request.POST or None)
+        status = 200
+        if form.is_valid():
+            try:
+                made = invite_by_name(username=form.cleaned_data["username"], actor=actor_of(request))
+            except CosmicError as error:
+                form.take(error)
+                status = error.status
+            else:
+                return links_page(self, request, "The invitation", [made])
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "Invite somebody", "form": form}
+        return TemplateResponse(request, "admin/enrollment/invite.html", context, status=status)
 
 
 @admin.register(DuplicateCase)
@@ -140,15 +172,13 @@ def re_enrol(page: PersonAdmin, request: HttpRequest, people: QuerySet[Person]) 
         if person.status == Person.Status.SUSPENDED:
             messages.error(request, f"{person} is suspended: a link would not open.")
         else:
-            made.append((person, invite(person=person, actor_id=request.user.pk)[1]))
-    if not made:
-        return None
-    context = {
-        **page.admin_site.each_context(request),
-        "opts": page.opts,
-        "title": "Links for new samples",
-        "made": made,
-    }
+            made.append(invite(person=person, actor_id=request.user.pk))
+    return links_page(page, request, "Links for new samples", made) if made else None
+
+
+def links_page(page: ModelAdmin, request: HttpRequest, title: str, made: list[tuple[Invitation, str]]) -> HttpResponse:
+    """The one answer that holds the links. Not a redirect: a message would lay them down in a cookie or a session."""
+    context = {**page.admin_site.each_context(request), "opts": page.opts, "title": title, "made": made}
     return TemplateResponse(request, "admin/enrollment/links.html", context, headers={"Cache-Control": "no-store"})
 
 
@@ -159,4 +189,5 @@ def open_enrolments(person: Person) -> str:
 
 
 PersonAdmin.actions = (*PersonAdmin.actions, re_enrol)
+PersonAdmin.list_before_template = "admin/enrollment/invite_link.html"
 PersonAdmin.sections.append(("Enrolments under way", open_enrolments))

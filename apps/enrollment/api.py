@@ -10,21 +10,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.access.selectors import may_manage
 from apps.captures import limits
 from apps.captures.binding import bound_to
 from apps.captures.door import receive
 from apps.enrollment import serializers
 from apps.enrollment.models import EnrolmentJob
 from apps.enrollment.selectors import job_of, job_values
-from apps.enrollment.services.invitations import invite
+from apps.enrollment.services.invitations import invite_by_name
 from apps.enrollment.services.start import start_enrolment
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.models import Person
 from apps.identities.serializers import errors
 from apps.identities.services.consent import record_consent
-from apps.identities.services.people import create_person, person_of
-from apps.permissions import Scope, may
+from apps.identities.services.people import person_by_name, person_of
+from apps.permissions import Scope, actor_of, may
 
 TRUE = {"true", "1", "on", "yes"}
 
@@ -64,8 +63,7 @@ class EnrolView(APIView):
             return person_of(request.user)
         if not may("enrollment.add_enrolmentjob")().has_permission(request, self):
             raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
-        found = Person.objects.select_related("user").filter(user__username=name).first()
-        return _for_operator(request, found) or create_person(username=name, actor_id=request.user.pk)
+        return person_by_name(username=name, actor=actor_of(request))
 
 
 class EnrolmentView(APIView):
@@ -95,15 +93,5 @@ class InvitationView(APIView):
     def post(self, request: Request) -> Response:
         body = serializers.InvitationRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        name = body.validated_data["username"]
-        found = Person.objects.select_related("user").filter(user__username=name).first()
-        person = _for_operator(request, found) or create_person(username=name, actor_id=request.user.pk)
-        invitation, url = invite(person=person, actor_id=request.user.pk)
+        invitation, url = invite_by_name(username=body.validated_data["username"], actor=actor_of(request))
         return Response({"url": url, "expires_at": invitation.expires_at}, status=status.HTTP_201_CREATED)
-
-
-def _for_operator(request: Request, person: Person | None) -> Person | None:
-    """The person, whose account the operator may act upon: a face that is enrolled for it opens it."""
-    if person is not None and not may_manage(request.user, person.user):
-        raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
-    return person

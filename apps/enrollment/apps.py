@@ -8,7 +8,7 @@ class EnrollmentConfig(AppConfig):
     def ready(self) -> None:
         from apps.access.signals import grown
         from apps.enrollment.services.forget import forget_enrolments
-        from apps.enrollment.services.invitations import use_up_open
+        from apps.enrollment.services.invitations import end_open
         from apps.identities.signals import forgetting
 
         def forget(person, **_) -> None:
@@ -17,6 +17,6 @@ class EnrollmentConfig(AppConfig):
         forgetting.connect(forget, weak=False, dispatch_uid="enrollment.forget_enrolments")
 
         def close_invitations(account, **_) -> None:
-            use_up_open(account)
+            end_open(account)
 
-        grown.connect(close_invitations, weak=False, dispatch_uid="enrollment.use_up_open")
+        grown.connect(close_invitations, weak=False, dispatch_uid="enrollment.end_open")

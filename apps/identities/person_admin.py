@@ -1,6 +1,6 @@
 """People in the admin: what is known of each, and what an operator may do about it. Nothing biometric is shown.
 
-Apps above add to it what this one may not know (``columns``, ``sections``, ``goes``, ``actions``).
+Apps above add to it what this one may not know (``columns``, ``sections``, ``goes``, ``actions``, ``list_before_template``).
 """
 
 from __future__ import annotations

@@ -188,8 +188,6 @@ class UnlockTicketView(MessagesApi):
         body.is_valid(raise_exception=True)
         origin = limits.challenge_origin(request)
         ticket = unlock.ask(reader=_reader(request), message_id=message_id, origin=origin, **body.validated_data)
-        if ticket.challenge.steps:
-            limits.note_challenge(origin)
         return Response(ticket_answer(ticket), status=status.HTTP_201_CREATED)
 
 

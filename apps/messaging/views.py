@@ -17,7 +17,7 @@ from apps.errors import CosmicError, ErrorCode
 from apps.identities.models import Person
 from apps.identities.services.people import person_of
 from apps.messaging.mailboxes import Folder
-from apps.messaging.selectors import PAGE, Listed, copy_of, described, listed, may_read
+from apps.messaging.selectors import PAGE, Listed, copy_of, described, listed, may_read, unread
 from apps.messaging.services.attach import MOST_ATTACHMENTS
 from apps.messaging.services.compose import LONGEST_TEXT, LONGEST_TITLE
 from apps.policies.selectors import current_policy
@@ -40,6 +40,7 @@ def folder_page(request: HttpRequest) -> HttpResponse:
         "folders": list(Folder),
         "search": search,
         "found": found,
+        "unread": unread(person),
         "older": found[-1].id if len(found) == PAGE and not search else None,
         "enrolled": may_read(person),
     }

@@ -26,7 +26,7 @@ from authsite.env import CHALLENGES, GATES, MODALITIES, RULES
 
 WORD = "WEAKEN"
 REAL = ("prior", "cost_false_match", "cost_false_non_match", "confidence_low", "confidence_high")
-TRUTHS = ("challenge_choice", "second_factor_after_challenge")
+TRUTHS = ("challenge_choice", "second_factor_after_challenge", "operators_need_second_factor")
 SEVERAL = {"required_modalities": sorted(MODALITIES), "challenges": sorted(CHALLENGES)}
 WHOLE = (
     "challenge_count",

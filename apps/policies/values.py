@@ -39,6 +39,7 @@ class PolicyValues:
     challenge_choice: bool
     challenge_deadline_seconds: int
     second_factor_after_challenge: bool
+    operators_need_second_factor: bool
     replay_memory: int
     capture_retention_days: int
     attempt_retention_days: int

@@ -33,6 +33,8 @@ def _evidence(before: PolicyValues, after: PolicyValues) -> list[str]:
     found += [f"The {modality} is no longer required." for modality in dropped]
     if before.second_factor_after_challenge and not after.second_factor_after_challenge:
         found.append("Who answers a security question needs no second factor any more.")
+    if before.operators_need_second_factor and not after.operators_need_second_factor:
+        found.append("Operators enter by a password alone.")
     return found
 
 

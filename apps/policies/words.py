@@ -18,6 +18,7 @@ LABELS = {
     "challenge_choice": "people may leave out what they cannot do",
     "challenge_deadline_seconds": "seconds until a challenged capture has to arrive",
     "second_factor_after_challenge": "second factor after a security question",
+    "operators_need_second_factor": "operators need a second factor",
     "replay_memory": "earlier captures remembered of a person",
     "capture_retention_days": "days that pictures and sound of captures are kept (0: gone with the decision)",
     "attempt_retention_days": "days that attempts with what was measured are kept",

@@ -51,10 +51,9 @@ class TicketView(APIView):
         limits.check_address(request)
         body = serializers.TicketRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        origin = limits.challenge_origin(request)
-        ticket = issue_ticket(bound_to=bound_to(request), origin=origin, **body.validated_data)
-        if ticket.challenge.steps:
-            limits.note_challenge(origin)
+        ticket = issue_ticket(
+            bound_to=bound_to(request), origin=limits.challenge_origin(request), **body.validated_data
+        )
         return Response(serializers.ticket_answer(ticket), status=status.HTTP_201_CREATED)
 
 

@@ -6,8 +6,6 @@ import json
 
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
-from allauth.mfa.models import Authenticator
-from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
@@ -30,6 +28,7 @@ from apps.captures.services.tickets import issue_ticket
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.selectors import sample_counts
 from apps.identities.services.people import erase_person, person_of
+from apps.identities.services.second_factor import has_factor
 from apps.policies.selectors import current_policy
 from apps.verification.selectors import capture_of, job_values
 from apps.verification.serializers import WhatIsPossible, ticket_answer
@@ -38,7 +37,6 @@ from apps.verification.services.grants import use_grant
 from apps.verification.services.personal_data import export_zip, stored_about
 from apps.verification.services.submit import submit_capture
 
-FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]  # recovery codes alone are none
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -73,7 +71,7 @@ def account_page(request: HttpRequest) -> HttpResponse:
         "samples": sample_counts(person),
         "stored": stored_about(person) if person else None,
         "consent": person.consents.filter(withdrawn_at=None).order_by("-pk").first() if person else None,
-        "second_factor": is_mfa_enabled(request.user, FACTORS),
+        "second_factor": has_factor(request.user),
     }
     return render(request, "verification/account.html", context)
 
@@ -111,8 +109,6 @@ def login_ticket(request: HttpRequest) -> JsonResponse:
         raise CosmicError(ErrorCode.INVALID_REQUEST)
     origin = limits.challenge_origin(request)
     ticket = issue_ticket(purpose=Purpose.LOGIN, bound_to=bound_to(request), origin=origin, **asked.validated_data)
-    if ticket.challenge.steps:
-        limits.note_challenge(origin)
     return JsonResponse(ticket_answer(ticket), status=201)
 
 
@@ -167,7 +163,7 @@ def login_complete(request: HttpRequest) -> JsonResponse:
     if not grant.needs_second_factor and not user.is_staff:
         login(request, user, backend=BACKEND)
         return JsonResponse({"next": reverse("account")})
-    if not is_mfa_enabled(user, FACTORS):
+    if not has_factor(user):
         raise CosmicError(ErrorCode.SECOND_FACTOR_MISSING, status=403)
     response = perform_login(request, Login(user=user, redirect_url=reverse("account")))
     return JsonResponse({"next": response["Location"]})

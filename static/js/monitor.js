@@ -9,6 +9,7 @@ const table = document.getElementById("monitor");
 const body = table.tBodies[0];
 const state = document.getElementById("monitor-state");
 const summary = document.getElementById("monitor-summary");
+const empty = document.getElementById("monitor-empty");
 const pause = document.getElementById("monitor-pause");
 const stages = [...table.querySelectorAll("[data-stage]")].map((heading) => heading.dataset.stage);
 const newest = Number(table.dataset.newest);
@@ -58,6 +59,7 @@ function take(found) {
 
 /** Puts changed rows in place; rows that did not change keep the focus and the reading position. */
 function draw() {
+  empty.hidden = captures.size > 0;
   for (const row of [...body.rows]) if (!captures.has(Number(row.dataset.number))) row.remove();
   let after = null;
   for (const number of [...captures.keys()].sort((a, b) => b - a)) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -10,9 +12,11 @@ from django.utils import timezone
 
 from apps.audit.models import Event
 from apps.enrollment.models import DuplicateCase, Invitation
+from apps.enrollment.services.invitations import open_invitation
+from apps.errors import CosmicError
 from apps.identities.models import Person
 from apps.verification.models import Capture, Decision
-from tests.factories import UserFactory
+from tests.factories import PersonFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -113,6 +117,73 @@ def test_a_link_for_new_samples_deletes_nothing(officer: Client, case: Duplicate
     assert "no-store" in answer["Cache-Control"]
     assert Invitation.objects.get().person == case.resembles
     assert case.resembles.samples.count() == 1
+
+
+INVITE = "/admin/enrollment/invitation/add/"
+
+
+def link_in(answer) -> str:
+    """The token of the only link on a page."""
+    (token,) = re.findall(r"/enrol/([^/\"]+)/", answer.content.decode())
+    return token
+
+
+def test_somebody_new_is_invited_by_name(officer: Client):
+    assert INVITE in officer.get(address(Person, "changelist")).content.decode()
+    assert officer.get(INVITE).status_code == 200
+
+    answer = officer.post(INVITE, {"username": " dora "})
+
+    assert answer.status_code == 200 and "no-store" in answer["Cache-Control"]
+    assert open_invitation(link_in(answer)).person.user.username == "dora"
+    assert set(Event.objects.values_list("action", flat=True)) >= {"person.created", "invitation.made"}
+    listed = officer.get(address(Invitation, "changelist")).content.decode()
+    assert "dora" in listed and link_in(answer) not in listed
+
+
+def test_an_invitation_ends_the_older_one_of_the_same_person_and_says_so(officer: Client):
+    first, second = (link_in(officer.post(INVITE, {"username": "dora"})) for _ in range(2))
+
+    with pytest.raises(CosmicError):
+        open_invitation(first)
+    assert open_invitation(second).person.user.username == "dora"
+    assert "run out, or replaced" in officer.get(address(Invitation, "changelist")).content.decode()
+    assert not Invitation.objects.exclude(used_at=None).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "told"),
+    [
+        ("", 200, "This field is required"),
+        ("two words", 400, "Enter a valid username"),
+        ("suspended", 400, "a link would not open"),
+        ("chief", 403, "not allowed"),
+        ("clerk", 409, "already taken"),
+    ],
+)
+def test_whom_a_link_would_not_serve_is_not_invited(client: Client, name: str, status: int, told: str):
+    PersonFactory(user__username="suspended", status=Person.Status.SUSPENDED)
+    PersonFactory(user=UserFactory(username="chief", is_staff=True, is_superuser=True))
+    UserFactory(username="clerk")  # an account without a person
+    officer = UserFactory(is_staff=True)
+    officer.user_permissions.set(Permission.objects.filter(codename__in=["view_invitation", "add_invitation"]))
+    client.force_login(officer)
+
+    answer = client.post(INVITE, {"username": name})
+
+    assert answer.status_code == status
+    assert told in answer.content.decode()
+    assert not Invitation.objects.exists()
+
+
+def test_inviting_needs_its_own_permission(client: Client):
+    viewer = UserFactory(is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__in=["view_invitation", "view_person"]))
+    client.force_login(viewer)
+
+    assert INVITE not in client.get(address(Person, "changelist")).content.decode()
+    assert client.post(INVITE, {"username": "dora"}).status_code == 403
+    assert not Person.objects.filter(user__username="dora").exists()
 
 
 def test_the_admin_offers_no_deletion_of_people(officer: Client, case: DuplicateCase):

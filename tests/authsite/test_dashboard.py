@@ -130,7 +130,7 @@ def test_workers_are_listed_with_their_age(client: Client, operator):
     assert 4 <= seen["seconds_since_seen"] < 60
 
 
-def test_a_picture_is_shown_on_request_alone(client: Client, operator, attempts):
+def test_pictures_of_refused_attempts_wait_until_they_are_asked_for(client: Client, operator, attempts):
     capture = Capture.objects.filter(decision__outcome="DENIED").latest("pk")
     Capture.objects.filter(pk=capture.pk).update(blob="captures/kept")
     address = f"/admin/verification/capture/{capture.pk}/pictures/0/"
@@ -143,7 +143,9 @@ def test_a_picture_is_shown_on_request_alone(client: Client, operator, attempts)
     without = client.get("/admin/").content.decode()
 
     assert page.count("/pictures/0/") == 1  # the others were erased
-    assert f'href="{address}"' in page and f'src="{address}"' not in page
+    folded = page[page.index('id="refused-pictures"') :].partition("</details>")[0]
+    assert "Show pictures of 1" in folded
+    assert f'src="{address}"' in folded and 'loading="lazy"' in folded
     assert "/pictures/0/" not in without
     assert not Event.objects.filter(action="capture.viewed").exists()
 

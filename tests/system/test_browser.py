@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -305,6 +306,40 @@ def save(page: Page, name: str) -> None:
         page.screenshot(path=SCREENSHOTS / name)
 
 
+REFUSED = """
+from apps.captures.bundle import Bundle, pack
+from apps.identities import blobs
+from apps.verification.models import Capture, Decision
+from tests import media
+from tests.people import portrait
+
+blob = blobs.store(pack(Bundle(frames=[media.jpeg(portrait("guest"))])), purpose="captures")
+capture = Capture.objects.create(purpose="login", bound_to="somebody", status="done", blob=blob)
+Decision.objects.create(capture=capture, outcome="DENIED", reason="not_live")
+"""
+
+
+def test_pictures_of_refused_attempts_are_fetched_when_they_are_asked_for(open_page: Open, cosmic: Deployment):
+    """What is folded away is not loaded: no look at a capture is noted that nobody took."""
+    cosmic.manage("shell", "--no-imports", "-c", REFUSED)
+    with open_page(None, viewport={"width": 1280, "height": 1600}) as page:
+        page.context.add_cookies([{"name": "sessionid", "value": cosmic.session(OPERATOR), "url": cosmic.base}])
+        fetched: list[str] = []
+        page.on("request", lambda request: fetched.append(request.url) if "/pictures/" in request.url else None)
+        page.goto("/admin/")
+        pictures = page.locator("#refused-pictures")
+        pictures.scroll_into_view_if_needed()
+        page.wait_for_load_state("networkidle")
+        assert not fetched
+
+        pictures.locator("summary").press("Enter")
+
+        expect(pictures.locator("img").first).to_have_js_property("complete", True)
+        assert pictures.locator("img").first.evaluate("image => image.naturalWidth") > 0
+        assert fetched
+        save(page, "admin-dashboard-pictures.png")
+
+
 def test_every_page_of_the_admin_opens(open_page: Open, cosmic: Deployment, enrolled: str):
     """One after the other, each saved to be looked at; a page that fails, or whose scripts do, is named."""
     with open_page(None, viewport={"width": 1280, "height": 900}) as page:
@@ -319,6 +354,12 @@ def test_every_page_of_the_admin_opens(open_page: Open, cosmic: Deployment, enro
             answer = page.goto(link)
             assert answer is not None and answer.status == 200, link
             save(page, f"admin{link.removeprefix('/admin').replace('/', '-').rstrip('-')}.png")
+        page.goto("/admin/enrollment/invitation/add/")
+        page.get_by_label("User name").fill("newcomer")
+        save(page, "admin-invite.png")
+        page.get_by_role("button", name="Make the link").click()
+        expect(page.get_by_label("newcomer, until")).to_have_value(re.compile("/enrol/"))
+        save(page, "admin-invitation.png")
         page.goto("/admin/identities/person/")
         page.get_by_role("link", name=enrolled, exact=True).first.click()
         expect(page.locator("#content, main").first).to_contain_text("face")

@@ -128,7 +128,14 @@ def test_the_text_is_there_while_its_reader_is(chromium, post_office: Deployment
     with logged_in(chromium, post_office, "ada", viewport={"width": 1200, "height": 900}) as page:
         page.goto("/messages/")
         expect(page.locator("[data-unread]")).to_have_text("1 new")
+        expect(page.get_by_text("A new message has come.")).to_be_hidden()
+        second = write(post_office, "About the lock")
+        expect(page.locator("[data-unread]")).to_have_text("2 new")
         save(page, "messages.png")
+        page.get_by_role("link", name="Show it").click()
+        expect(page.get_by_role("link", name="About the lock")).to_be_visible()
+        expect(page.get_by_text("A new message has come.")).to_be_hidden()
+        assert post_office.client().post(f"/api/v1/messages/{second}/revoke").status_code == 200
         page.goto(f"/messages/{message}/")
         save(page, "message-locked.png")
         assert "flower pot" not in page.content()

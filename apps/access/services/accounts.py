@@ -9,9 +9,9 @@ from django.db import transaction
 
 from apps.access.roles import Role
 from apps.access.selectors import groups_of, may_give, may_manage, roles_of
-from apps.access.services.tokens import COMMAND_LINE, revoke_given_out
+from apps.access.services.tokens import revoke_given_out
 from apps.access.signals import grown
-from apps.audit.services.record import record_event
+from apps.audit.services.record import COMMAND_LINE, record_event
 from apps.errors import CosmicError, ErrorCode
 
 

@@ -12,12 +12,11 @@ from knox.models import AuthToken
 
 from apps.access.models import ApiToken
 from apps.access.selectors import may_manage
-from apps.audit.services.record import record_event
+from apps.audit.services.record import COMMAND_LINE, record_event
 from apps.errors import CosmicError, ErrorCode
 from apps.permissions import Scope
 
 LONGEST_DAYS = 3650
-COMMAND_LINE = "command_line"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from django.db import transaction
 from apps.audit.chain import link
 from apps.audit.models import ChainHead, Event
 
+COMMAND_LINE = "command_line"  # the actor of what a ``manage.py`` command does
+
 
 @transaction.atomic
 def record_event(

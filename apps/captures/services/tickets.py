@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from apps.captures.challenges import Challenge, draw_challenge
+from apps.captures.limits import note_challenge
 from apps.captures.models import CaptureTicket
 from apps.errors import CosmicError, ErrorCode
 from apps.policies.selectors import current_policy
@@ -30,12 +31,15 @@ def issue_ticket(
     """A nonce for one capture, good for a short time and for whoever asked for it, and what to do in front of the camera.
 
     Arguments:
-        origin, voice, cannot: see ``draw_challenge``.
+        origin, voice, cannot: see ``draw_challenge``. The challenge counts among those that stand open at ``origin``.
 
     Raises:
-        CosmicError: ``challenge_impossible`` (409), ``policy_unreadable`` (503).
+        CosmicError: ``challenge_impossible`` (409), ``policy_unreadable`` (503); ``rate_limited`` (429) where too many
+            stand open.
     """
     challenge = draw_challenge(purpose=purpose, origin=origin or bound_to, voice=voice, cannot=cannot)
+    if origin and challenge.steps:
+        note_challenge(origin)
     nonce = secrets.token_urlsafe(24)
     expires_at = timezone.now() + timedelta(seconds=_life(challenge))
     CaptureTicket.objects.create(

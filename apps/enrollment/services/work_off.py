@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from apps.audit.services.record import record_event
 from apps.captures.bundle import Bundle, unpack
-from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
+from apps.enrollment.models import DuplicateCase, EnrolmentJob
 from apps.enrollment.services.duplicates import Resemblance, resemblances
+from apps.enrollment.services.invitations import use_up
 from apps.errors import ErrorCode
 from apps.identities import blobs
 from apps.identities.gallery import StoredGallery, answering_versions
@@ -194,7 +195,7 @@ def _store(job: EnrolmentJob, chosen: list[Accepted], found: list[Resemblance], 
         if job.person.status == Person.Status.INVITED:
             set_status(person=job.person, status=Person.Status.ACTIVE, actor_id="worker")
         finish(job, EnrolmentJob.Status.DONE)
-    Invitation.objects.filter(person=job.person, used_at=None).update(used_at=timezone.now())
+    use_up(job.person)
 
 
 def _refuse(job: EnrolmentJob, name: str, code: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from apps.access.selectors import may_manage
 from apps.access.services.tokens import revoke_all
-from apps.audit.services.record import record_event
+from apps.audit.services.record import COMMAND_LINE, record_event
 from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Person
@@ -33,6 +35,21 @@ def create_person(*, username: str, actor_id: object) -> Person:
             record_event(action="person.created", actor_id=actor_id, subject_id=person.public_id)
     except IntegrityError as error:
         raise CosmicError(ErrorCode.ALREADY_ENROLLED, status=409) from error
+    return person
+
+
+def person_by_name(*, username: str, actor: User | None) -> Person:
+    """The person of this name, made when new. ``actor`` is None for the command line.
+
+    Raises:
+        CosmicError: ``not_allowed`` (403) where the actor may not act upon the account, since a face that is enrolled for
+            it opens it; those of ``create_person``: an account without a person enrols on its own page.
+    """
+    person = Person.objects.select_related("user").filter(user__username=username.strip()).first()
+    if person is None:
+        return create_person(username=username, actor_id=COMMAND_LINE if actor is None else actor.pk)
+    if actor is not None and not may_manage(actor, person.user):
+        raise CosmicError(ErrorCode.NOT_ALLOWED, status=403)
     return person
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -10,9 +11,12 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from apps.access.models import ApiToken
 from apps.access.roles import Role
 from apps.access.selectors import roles_of
+from apps.access.services.tokens import make_token
 from apps.audit.models import Event
+from apps.permissions import Scope
 from tests.apps.access.pages import ADD_ACCOUNT, PASSWORD, logged_in, new_account, page_of
 from tests.factories import UserFactory, operator
 
@@ -99,6 +103,20 @@ def test_a_password_that_an_operator_sets_is_told():
     event = Event.objects.get(action="account.password", subject_id=ann.pk)
     assert (event.actor_id, event.result) == (str(admin.pk), "set")
     assert PASSWORD not in str(Event.objects.values())
+
+
+def test_a_password_that_an_operator_sets_ends_the_tokens_made_with_the_old_one():
+    ann, admin = UserFactory(), operator(superuser=True)
+    for account in (ann, admin):
+        make_token(account=account, label="x", scopes=[Scope.VERIFY], life=timedelta(days=1), actor=account)
+    set_one = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD, "set-password": "1"}
+
+    logged_in(admin).post(page_of(ann, "password"), set_one | {"password2": "another"})
+    assert ApiToken.objects.filter(token__user=ann).exists()  # refused: nothing was set
+    logged_in(admin).post(page_of(ann, "password"), set_one)
+
+    assert [row.token.user for row in ApiToken.objects.all()] == [admin]
+    assert Event.objects.filter(action="token.revoked", subject_id=ann.pk, actor_id=admin.pk).count() == 1
 
 
 def test_a_password_that_is_taken_away_is_told():

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from apps.audit.services.record import COMMAND_LINE
 from apps.enrollment.services.folder import FolderReport, enrol_folder, people_in
 from apps.identities.services.models import sync_model_versions
 from models.errors import ModelMissing
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         people = people_in(folder)
         with tqdm(total=len(people), unit="person", disable=None) as bar:
             reports = enrol_folder(
-                folders=people, embed=embed, llr=llr, actor_id="command_line", on_done=lambda _: bar.update(1)
+                folders=people, embed=embed, llr=llr, actor_id=COMMAND_LINE, on_done=lambda _: bar.update(1)
             )
         self._print(reports)
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.enrollment.services.invitations import invite
+from apps.enrollment.services.invitations import invite_by_name
 from apps.errors import CosmicError
-from apps.identities.models import Person
-from apps.identities.services.people import create_person
 
 
 class Command(BaseCommand):
@@ -17,12 +15,9 @@ class Command(BaseCommand):
         parser.add_argument("username")
 
     def handle(self, *, username: str, **_: object) -> None:
-        person = Person.objects.filter(user__username=username).first()
         try:
-            if person is None:
-                person = create_person(username=username, actor_id="command_line")
+            invitation, url = invite_by_name(username=username, actor=None)
         except CosmicError as error:
-            raise CommandError(error.sentence) from error
-        invitation, url = invite(person=person, actor_id="command_line")
+            raise CommandError(" ".join([error.sentence, *error.fields.get("username", [])])) from error
         self.stdout.write(url)
         self.stdout.write(f"Good once, until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.")

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from apps.audit.services.record import COMMAND_LINE
 from apps.errors import CosmicError
 from apps.identities.services.gallery import build_by_id, rebuild_step, request_rebuild
 from apps.identities.services.models import sync_model_versions
@@ -21,7 +22,7 @@ class Command(BaseCommand):
         try:
             sync_model_versions(cards=wiring.cards())
             embed = wiring.embed_for_enrolment(pack)
-            build = request_rebuild(pack=pack, actor_id="command_line")
+            build = request_rebuild(pack=pack, actor_id=COMMAND_LINE)
         except (ModelMissing, CosmicError) as error:
             raise CommandError(str(error)) from error
         with tqdm(total=build.total, unit="sample", disable=None) as bar:

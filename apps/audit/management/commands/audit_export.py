@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 
 from apps.audit.models import Event
 from apps.audit.services.export import csv_rows, json_lines
-from apps.audit.services.record import record_event
+from apps.audit.services.record import COMMAND_LINE, record_event
 
 
 def moment(text: str) -> datetime:
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         }
         events = Event.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
         last = events.order_by("-sequence").values_list("sequence", flat=True).first() or 0
-        record_event(action="audit.exported", actor_id="command_line", result=options["format"])
+        record_event(action="audit.exported", actor_id=COMMAND_LINE, result=options["format"])
         rows = csv_rows if options["format"] == "csv" else json_lines
         for row in rows(events.filter(sequence__lte=last)):
             self.stdout.write(row, ending="")

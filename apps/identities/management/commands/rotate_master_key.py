@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from apps.audit.services.record import COMMAND_LINE
 from apps.identities import master_keys
 from apps.identities.services.master_key import Rotation, RotationRefused, rotate_master_key
 
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             )
             self.stdout.flush()
         try:
-            done = rotate_master_key(drop_old=drop_old, settle=settle, actor_id="command_line", progress=bars)
+            done = rotate_master_key(drop_old=drop_old, settle=settle, actor_id=COMMAND_LINE, progress=bars)
         except (RotationRefused, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         finally:

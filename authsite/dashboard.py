@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Count, DateField, Func, Min, Q
+from django.db.models import Case, CharField, Count, DateField, Func, Min, Q, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -21,7 +21,7 @@ from apps.enrollment.models import DuplicateCase, EnrolmentJob
 from apps.identities.calibrations import calibration
 from apps.identities.models import GalleryState, ModelVersion, Person, Template
 from apps.identities.services.second_factor import operators_without_factor
-from apps.verification.models import Capture, Decision, Outcome, StageRecord
+from apps.verification.models import STAGES, Capture, Decision, Outcome, StageRecord
 from apps.verification.services.decide import GATE_REASONS
 from authsite.health import WORKER_KEYS, worker_health
 
@@ -30,7 +30,19 @@ RECENT = timedelta(days=7)
 LATEST = 8
 TIMED = 5_000  # decisions at most whose times are looked at
 QUEUES = ("captures", "previews", "enrolments")
-COLOURS = {Outcome.GRANTED: "#2f9e62", Outcome.REQUIRE_2FA: "#c98a12", Outcome.DENIED: "#c4423a"}
+COLOURS: dict[str, str] = {Outcome.GRANTED: "#2f9e62", Outcome.REQUIRE_2FA: "#c98a12", Outcome.DENIED: "#c4423a"}
+STAGE_COLOURS = dict(zip(STAGES, ("#2563eb", "#8b5cf6", "#0e9384", "#c98a12", "#c4423a"), strict=True))
+# Unfold's own options name no colours and lay bars over each other.
+CHART_OPTIONS = {
+    "animation": False,
+    "maintainAspectRatio": False,
+    "datasets": {"bar": {"maxBarThickness": 24}},
+    "plugins": {"legend": {"align": "end", "labels": {"boxWidth": 12, "boxHeight": 12}}},
+    "scales": {
+        "x": {"stacked": True, "grid": {"display": False}},
+        "y": {"stacked": True, "beginAtZero": True, "ticks": {"precision": 0}},
+    },
+}
 
 
 class Day(Func):
@@ -47,6 +59,7 @@ def statistics() -> dict[str, Any]:
     return {
         "at": timezone.now().isoformat(timespec="seconds"),
         "attempts": attempts_by_day(),
+        "refusals": refusals_by_day(),
         "refused_by_stage": refused_by_stage(since),
         "refused_by_reason": reasons,
         "refused_by_gates": [row for row in reasons if row["reason"] in GATE_REASONS],
@@ -66,15 +79,41 @@ def statistics() -> dict[str, Any]:
 
 def attempts_by_day() -> list[dict[str, Any]]:
     """Decisions of the last days by outcome, one row a day, days without any included."""
-    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    first = midnight - timedelta(days=DAYS - 1)
+    first = _first_midnight()
     rows = Decision.objects.filter(at__gte=first).annotate(day=Day("at")).values("day", "outcome")
     counts = {(row["day"], row["outcome"]): row["count"] for row in rows.annotate(count=Count("pk")).order_by()}
-    days = [first.date() + timedelta(days=index) for index in range(DAYS)]
     return [
         {"day": day.isoformat(), **{outcome.value: counts.get((day, outcome.value), 0) for outcome in Outcome}}
-        for day in days
+        for day in _days(first)
     ]
+
+
+def refusals_by_day() -> list[dict[str, Any]]:
+    """Refusals of the same days by the stage that refused. Captures are numbered in time, so that the first number of a
+    day stands for its midnight, and no row is joined."""
+    first = _first_midnight()
+    numbered = Capture.objects.filter(created_at__gte=first).annotate(day=Day("created_at")).values("day")
+    starts = sorted((row["least"], row["day"]) for row in numbered.annotate(least=Min("pk")).order_by())
+    counts: dict[tuple[date, str], int] = {}
+    if starts:
+        later = [When(capture_id__gte=least, then=Value(day.isoformat())) for least, day in reversed(starts)]
+        refused = StageRecord.objects.filter(outcome="refused", capture_id__gte=starts[0][0])
+        rows = refused.annotate(day=Case(*later, output_field=CharField())).values("day", "name")
+        counts = {
+            (date.fromisoformat(row["day"]), row["name"]): row["count"]
+            for row in rows.annotate(count=Count("pk")).order_by()
+        }
+    return [
+        {"day": day.isoformat(), **{stage: counts.get((day, stage), 0) for stage in STAGES}} for day in _days(first)
+    ]
+
+
+def _first_midnight() -> datetime:
+    return timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+
+
+def _days(first: datetime) -> list[date]:
+    return [first.date() + timedelta(days=index) for index in range(DAYS)]
 
 
 def refused_by_stage(since: datetime) -> list[dict[str, Any]]:
@@ -180,21 +219,21 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if not request.user.has_perm("verification.view_capture"):
         return context
     values = statistics()
-    days = values["attempts"]
-    chart = {
-        "labels": [day["day"][5:] for day in days],
-        "datasets": [
-            {"label": outcome.value, "data": [day[outcome.value] for day in days], "backgroundColor": COLOURS[outcome]}
-            for outcome in Outcome
-        ],
-    }
     refused = Decision.objects.filter(outcome=Outcome.DENIED).select_related("capture__claimed__user").order_by("-at")
     latest = list(refused[:LATEST])
     may_look = request.user.has_perm("verification.view_capture_pictures")
     pictured = [decision for decision in latest if may_look and decision.capture.blob]
     return context | {
         "statistics": values,
-        "chart": json.dumps(chart),
+        "chart": _chart(values["attempts"], COLOURS),
+        "stage_chart": _chart(values["refusals"], STAGE_COLOURS),
+        "chart_options": json.dumps(CHART_OPTIONS),
         "latest_denied": latest,
         "pictured": pictured,
     }
+
+
+def _chart(days: list[dict[str, Any]], colours: dict[str, str]) -> str:
+    """The bars of some days for Chart.js, one colour a name."""
+    bars = [{"label": name, "data": [day[name] for day in days], "backgroundColor": colours[name]} for name in colours]
+    return json.dumps({"labels": [day["day"][5:] for day in days], "datasets": bars})

@@ -50,6 +50,9 @@ class Capture(models.Model):
         return f"capture {self.public_id}"
 
 
+STAGES = ("liveness", "deepfake", "embedding", "fusion", "confidence")  # in the order of the cascade
+
+
 class StageRecord(models.Model):
     """The result of one stage of the cascade."""
 

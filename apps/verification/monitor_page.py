@@ -10,9 +10,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from apps.verification.models import STAGES
 from apps.verification.monitor import NEWEST, PERMISSION
-
-STAGES = ("liveness", "deepfake", "embedding", "fusion", "confidence")
 
 
 @require_safe

@@ -20,6 +20,7 @@ from tests.factories import ModelVersionFactory, PersonFactory, UserFactory, dir
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 PASSWORD = "correct horse battery staple 9"
 SECRET = "JBSWY3DPEHPK3PXP"
+COUNTS = dict.fromkeys(("liveness", "deepfake", "embedding", "fusion", "confidence"), 0)
 
 
 @pytest.fixture
@@ -103,6 +104,25 @@ def test_time_in_the_cascade_is_that_of_the_last_day(client: Client, operator, a
     client.force_login(operator)
 
     assert client.get("/admin/stats").json()["cascade_milliseconds"] == {"decisions": 2, "median": 200, "p95": 200}
+
+
+def test_refusals_are_counted_by_day_and_stage(client: Client, operator, attempts):
+    """Of the fixture's captures the first is of long ago, the second of yesterday, the others of today."""
+    today = timezone.now()
+    yesterday = today - timedelta(days=1)
+    first, second, *_ = Capture.objects.order_by("pk")
+    Capture.objects.filter(pk=first.pk).update(created_at=today - timedelta(days=40))
+    Capture.objects.filter(pk=second.pk).update(created_at=yesterday)
+    StageRecord.objects.create(capture=first, position=0, name="fusion", outcome="refused", milliseconds=1)
+    client.force_login(operator)
+
+    days = client.get("/admin/stats").json()["refusals"]
+
+    assert len(days) == 14
+    assert [day["day"] for day in days] == sorted(day["day"] for day in days)
+    assert days[-1] == {"day": today.date().isoformat()} | COUNTS | {"liveness": 1, "confidence": 1}
+    assert days[-2] == {"day": yesterday.date().isoformat()} | COUNTS | {"liveness": 1}
+    assert all(set(day.values()) - {day["day"]} == {0} for day in days[:-2])
 
 
 def test_models_that_answer_are_named_with_their_calibration(client: Client, operator):

@@ -1,6 +1,6 @@
-"""The operator's pages over 100,000 attempts on SQLite: how many queries each asks, and how long it takes.
+"""The operator's pages over 100,000 attempts: how many queries each asks, and how long it takes.
 
-The database is made in a process of its own, in a folder of its own.
+On SQLite and, where one can be started, on PostgreSQL; each in a process of its own, on a database of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+
+from tests.bench.databases import databases
 
 ATTEMPTS = 100_000
 PEOPLE = 1_000
@@ -22,9 +24,8 @@ TIMES = 9
 
 
 def report(folder: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "tests.bench.admin"], env=os.environ | {"COSMIC_STATE_DIR": str(folder)}, check=True
-    )
+    for name, environment in databases(folder):
+        subprocess.run([sys.executable, "-m", "tests.bench.admin", name], env=environment, check=True)
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def main() -> None:
 
     from authsite import embedded
 
-    (settings.STATE_DIR / "static").mkdir(exist_ok=True)
+    (settings.STATE_DIR / "static").mkdir(parents=True, exist_ok=True)
     redis = subprocess.Popen(embedded.redis_command(settings.ENV), stdout=subprocess.DEVNULL)
     try:
         call_command("migrate", verbosity=0)
@@ -167,7 +168,7 @@ def measured() -> None:
         spent = milliseconds(lambda page=page: client.get(page), times=TIMES, warm=1)
         rows.append([title, len(seen), f"{np.median(spent):.0f}", f"{max(spent):.0f}"])
     table(
-        f"The admin on SQLite, {ATTEMPTS:,} attempts of {PEOPLE:,} people over {DAYS} days, {EVENTS:,} audit events",
+        f"The admin on {sys.argv[1]}, {ATTEMPTS:,} attempts of {PEOPLE:,} people over {DAYS} days, {EVENTS:,} audit events",
         ["page", "queries", "median, ms", "slowest of nine, ms"],
         rows,
     )

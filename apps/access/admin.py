@@ -26,7 +26,7 @@ from apps.access.services.accounts import change_access, create_account
 from apps.access.services.tokens import make_token, revoke_all, revoke_token
 from apps.audit.services.record import record_event
 from apps.permissions import Scope, actor_of
-from apps.read_only import ReadOnly
+from apps.read_only import NeverChanged, ReadOnly
 
 for model in (User, Group, AuthToken):  # theirs know neither roles nor scopes
     admin.site.unregister(model)
@@ -150,7 +150,7 @@ class RoleAdmin(ReadOnly):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):
+class ApiTokenAdmin(NeverChanged):
     """Tokens are made and revoked, never changed. The token itself is on the answer to the form alone, and nowhere."""
 
     form = TokenForm
@@ -187,9 +187,6 @@ class ApiTokenAdmin(ModelAdmin):
         form = super().get_form(request, obj, change=change, **options)
         form.actor = actor_of(request)  # type: ignore[attr-defined]
         return form
-
-    def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
-        return False
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: TokenForm, change: bool) -> None:
         given = form.cleaned_data

@@ -67,9 +67,9 @@ class InvitationAdmin(LongReadOnly):
 
     @admin.display
     def state(self, invitation: Invitation) -> str:
-        if invitation.used_at:
-            return "used"
-        return "open" if invitation.expires_at > timezone.now() else "run out, or replaced"
+        if invitation.used_at or invitation.ended_at:
+            return "used" if invitation.used_at else "replaced"
+        return "open" if invitation.expires_at > timezone.now() else "run out"
 
     def has_add_permission(self, request: HttpRequest, obj=None) -> bool:
         return request.user.has_perm("enrollment.add_invitation")
@@ -169,10 +169,10 @@ def re_enrol(page: PersonAdmin, request: HttpRequest, people: QuerySet[Person]) 
     """Deletes nothing: old samples stay beside the new ones. The links are on this answer alone, and nowhere."""
     made = []
     for person in page.manageable(request, people):
-        if person.status == Person.Status.SUSPENDED:
-            messages.error(request, f"{person} is suspended: a link would not open.")
-        else:
+        try:
             made.append(invite(person=person, actor_id=request.user.pk))
+        except CosmicError as error:
+            messages.error(request, f"{person}: {error.fields['username'][0]}")
     return links_page(page, request, "Links for new samples", made) if made else None
 
 

@@ -17,7 +17,8 @@ class Invitation(models.Model):
     created_by = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True, help_text="an enrolment by it came to its end")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="a newer link, or a role, took its place")
 
     def __str__(self) -> str:
         return f"invitation {self.pk}"
@@ -41,6 +42,7 @@ class EnrolmentJob(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="enrolments")
+    invitation = models.ForeignKey(Invitation, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs")
     source = models.CharField(max_length=8, choices=Source)
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED, db_index=True)
     blob = models.CharField(max_length=255, blank=True, help_text="sealed bundle; empty once it has been worked off")

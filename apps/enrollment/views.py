@@ -19,7 +19,7 @@ from apps.captures.binding import bound_to
 from apps.captures.door import receive
 from apps.captures.models import Purpose
 from apps.captures.services.tickets import issue_ticket
-from apps.enrollment.models import EnrolmentJob
+from apps.enrollment.models import EnrolmentJob, Invitation
 from apps.enrollment.selectors import job_of, job_values
 from apps.enrollment.services.invitations import open_invitation
 from apps.enrollment.services.start import start_enrolment
@@ -81,7 +81,7 @@ def enrol_submit(request: HttpRequest) -> JsonResponse:
 def enrol_invited_submit(request: HttpRequest, token: str) -> JsonResponse:
     limits.check_address(request)
     invitation = open_invitation(token)
-    return _submit(request, invitation.person, actor_id=f"invitation:{invitation.pk}")
+    return _submit(request, invitation.person, actor_id=f"invitation:{invitation.pk}", invitation=invitation)
 
 
 @require_GET
@@ -109,7 +109,9 @@ def _ticket(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"nonce": ticket.nonce, "expires_at": ticket.expires_at.isoformat()}, status=201)
 
 
-def _submit(request: HttpRequest, person: Person, *, actor_id: object) -> JsonResponse:
+def _submit(
+    request: HttpRequest, person: Person, *, actor_id: object, invitation: Invitation | None = None
+) -> JsonResponse:
     if request.POST.get("consent") != "true":
         raise CosmicError(ErrorCode.CONSENT_MISSING, status=403)
     bundle = receive(request, several_voices=True)
@@ -125,6 +127,7 @@ def _submit(request: HttpRequest, person: Person, *, actor_id: object) -> JsonRe
             bundle=bundle,
             source=EnrolmentJob.Source.PAGE,
             actor_id=actor_id,
+            invitation=invitation,
             nonce=str(request.POST.get("nonce", "")),
             bound_to=bound_to(request),
         )

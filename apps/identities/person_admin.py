@@ -25,7 +25,7 @@ from apps.identities.what_hangs_on import what_hangs_on
 from apps.paging import LongReadOnly
 
 ABOVE = "{} is an operator who may do more than you."
-OWN = "Nobody suspends, invites or erases themselves here."
+OWN = "Not for yourself: another operator suspends or erases you, and you enrol without a link."
 
 
 def counted(rows: QuerySet) -> Coalesce:

@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.module_loading import import_string
-from unfold.admin import ModelAdmin
 
 from apps.errors import CosmicError, ErrorCode
 from apps.policies import operating_points
@@ -19,12 +18,13 @@ from apps.policies.models import PolicyVersion
 from apps.policies.selectors import in_lines, policy_at, policy_to_change
 from apps.policies.services.change import change_policy
 from apps.policies.words import changes_in_words
+from apps.read_only import NeverChanged
 
 ASKED_AGAIN = "asked_again"
 
 
 @admin.register(PolicyVersion)
-class PolicyVersionAdmin(ModelAdmin):
+class PolicyVersionAdmin(NeverChanged):
     list_display = ("number", "at", "changed_by", "reason", "what")
     list_display_links = ("number", "at")
     list_before_template = "policies/current.html"
@@ -64,9 +64,6 @@ class PolicyVersionAdmin(ModelAdmin):
             initial=initial_of(start, based_on=held.number), choices=(choices := operating_points.choices())
         )
         return self._page(request, form, choices, readable=readable)
-
-    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -10,11 +11,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.access.models import ApiToken
+from apps.access.services.tokens import make_token
 from apps.audit.models import Event
 from apps.enrollment.models import DuplicateCase, Invitation
-from apps.enrollment.services.invitations import open_invitation
+from apps.enrollment.services.invitations import invite, open_invitation
 from apps.errors import CosmicError
 from apps.identities.models import Person
+from apps.permissions import Scope
+from apps.policies.models import PolicyVersion
 from apps.verification.models import Capture, Decision
 from tests.factories import PersonFactory, UserFactory
 
@@ -147,8 +152,32 @@ def test_an_invitation_ends_the_older_one_of_the_same_person_and_says_so(officer
     with pytest.raises(CosmicError):
         open_invitation(first)
     assert open_invitation(second).person.user.username == "dora"
-    assert "run out, or replaced" in officer.get(address(Invitation, "changelist")).content.decode()
+    assert "replaced" in officer.get(address(Invitation, "changelist")).content.decode()
     assert not Invitation.objects.exclude(used_at=None).exists()
+
+
+@pytest.mark.parametrize("model", [Invitation, ApiToken, PolicyVersion])
+def test_no_row_is_made_through_the_page_of_another(officer: Client, model: type):
+    """Django takes ``_saveasnew`` for an addition on the page of any row; the ways of adding here ask more than a form."""
+    chief = PersonFactory(user=UserFactory(is_superuser=True, is_staff=True))
+    if model is Invitation:
+        row, _ = invite(person=PersonFactory(), actor_id="test")
+    elif model is ApiToken:
+        row = make_token(account=chief.user, label="x", scopes=[Scope.VERIFY], life=timedelta(days=1), actor=None).row
+    else:
+        row = PolicyVersion.objects.create(number=1, reason="as good as any", changed_by="x")
+    body = {
+        "_saveasnew": "1",
+        "person": chief.pk,
+        "created_by": "1",
+        "expires_at_0": "2099-01-01",
+        "expires_at_1": "0:0",
+    }
+
+    answer = officer.post(address(model, "change", row.pk), body | {"label": "y", "account": chief.user.username})
+
+    assert answer.status_code == 403
+    assert list(model.objects.all()) == [row]
 
 
 @pytest.mark.parametrize(
@@ -159,11 +188,13 @@ def test_an_invitation_ends_the_older_one_of_the_same_person_and_says_so(officer
         ("suspended", 400, "a link would not open"),
         ("chief", 403, "not allowed"),
         ("clerk", 409, "already taken"),
+        ("closed", 400, "a link would not open"),
     ],
 )
 def test_whom_a_link_would_not_serve_is_not_invited(client: Client, name: str, status: int, told: str):
     PersonFactory(user__username="suspended", status=Person.Status.SUSPENDED)
     PersonFactory(user=UserFactory(username="chief", is_staff=True, is_superuser=True))
+    PersonFactory(user=UserFactory(username="closed", is_active=False))
     UserFactory(username="clerk")  # an account without a person
     officer = UserFactory(is_staff=True)
     officer.user_permissions.set(Permission.objects.filter(codename__in=["view_invitation", "add_invitation"]))

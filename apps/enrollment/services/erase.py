@@ -42,7 +42,9 @@ def _erase_jobs(most: int) -> int:
 
 
 def _erase_invitations(most: int) -> int:
-    expired = Invitation.objects.filter(expires_at__lt=timezone.now())
+    """Not while samples that came by one wait to be judged: they count only as long as nothing has ended it."""
+    waiting = EnrolmentJob.objects.exclude(status__in=ENDED).exclude(invitation=None).values("invitation")
+    expired = Invitation.objects.filter(expires_at__lt=timezone.now()).exclude(pk__in=waiting)
     due = list(expired.order_by("pk").values_list("pk", flat=True)[:most])
     _, by_model = Invitation.objects.filter(pk__in=due).delete()
     return by_model.get(Invitation._meta.label, 0)

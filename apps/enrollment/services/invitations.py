@@ -20,7 +20,7 @@ from apps.identities.models import Person
 from apps.identities.services.people import person_by_name
 
 LIFE = timedelta(days=3)
-SUSPENDED = "This person is suspended: a link would not open."
+CLOSED = "This account is suspended or closed: a link would not open."
 
 
 @transaction.atomic
@@ -29,22 +29,26 @@ def invite_by_name(*, username: str, actor: User | None) -> tuple[Invitation, st
     ``actor`` is None for the command line.
 
     Raises:
-        CosmicError: those of ``person_by_name``; ``invalid_request`` for somebody suspended, whose link would not open.
+        CosmicError: those of ``person_by_name`` and ``invite``.
     """
     person = person_by_name(username=username, actor=actor)
-    if person.status == Person.Status.SUSPENDED:
-        raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"username": [SUSPENDED]})
     return invite(person=person, actor_id=COMMAND_LINE if actor is None else actor.pk)
 
 
 @transaction.atomic
 def invite(*, person: Person, actor_id: object) -> tuple[Invitation, str]:
-    """A new link for a person, whose older ones end; returns it with its address, which cannot be shown again."""
+    """A new link for a person, whose older ones end; returns it with its address, which cannot be shown again.
+
+    Raises:
+        CosmicError: ``invalid_request`` for an account that is closed.
+    """
+    person = Person.objects.select_for_update(of=("self",)).select_related("user").get(pk=person.pk)  # one at a time
+    if person.status == Person.Status.SUSPENDED or not person.user.is_active:
+        raise CosmicError(ErrorCode.INVALID_REQUEST, fields={"username": [CLOSED]})
     token = secrets.token_urlsafe(32)
-    now = timezone.now()
-    _end(person.invitations.all())
+    end_open(person.invitations.all())
     invitation = Invitation.objects.create(
-        person=person, token_digest=_digest(token), created_by=str(actor_id), expires_at=now + LIFE
+        person=person, token_digest=_digest(token), created_by=str(actor_id), expires_at=timezone.now() + LIFE
     )
     record_event(action="invitation.made", actor_id=actor_id, subject_id=person.public_id, reference=invitation.pk)
     return invitation, settings.PUBLIC_URL.rstrip("/") + reverse("enrol_invited", args=[token])
@@ -54,34 +58,35 @@ def open_invitation(token: str) -> Invitation:
     """The invitation behind a link. It stays good until an enrolment has succeeded, so that a failed one can be redone.
 
     Raises:
-        CosmicError: ``invitation_invalid`` (404) when it is unknown, used or out of date.
+        CosmicError: ``invitation_invalid`` (404) when it is unknown, used, replaced or out of date.
     """
-    invitation = (
-        Invitation.objects.select_related("person__user")
-        .filter(token_digest=_digest(token), used_at=None, expires_at__gt=timezone.now(), person__user__is_active=True)
-        .exclude(person__status=Person.Status.SUSPENDED)
-        .first()
-    )
-    if invitation is None:
+    found = _opening().select_related("person__user").filter(token_digest=_digest(token)).first()
+    if found is None:
         raise CosmicError(ErrorCode.INVITATION_INVALID, status=404)
-    return invitation
+    return found
+
+
+def still_opens(invitation: Invitation) -> bool:
+    """Whether nothing has ended it since it was read. Ask under the person's lock."""
+    return _opening().filter(pk=invitation.pk).exists()
+
+
+def use_up(invitation: Invitation) -> bool:
+    """An enrolment by it has come to its end. False where it was used or ended meanwhile: then the enrolment does not
+    count. That it has run out since the samples were sent is no fault of theirs. Call under the person's lock."""
+    still = Invitation.objects.filter(pk=invitation.pk, used_at=None, ended_at=None)
+    return bool(still.update(used_at=timezone.now()))
+
+
+def end_open(invitations: QuerySet[Invitation]) -> None:
+    """Those that have not been used open nothing any more, and what was sent by them and not judged yet does not count."""
+    invitations.filter(used_at=None, ended_at=None).update(ended_at=timezone.now())
+
+
+def _opening() -> QuerySet[Invitation]:
+    good = Invitation.objects.filter(used_at=None, ended_at=None, expires_at__gte=timezone.now())
+    return good.filter(person__user__is_active=True).exclude(person__status=Person.Status.SUSPENDED)
 
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def use_up(person: Person) -> None:
-    """An enrolment came to its end: the link that let the person in is good no more."""
-    now = timezone.now()
-    person.invitations.filter(used_at=None, expires_at__gt=now).update(used_at=now)
-
-
-def end_open(account: User) -> None:
-    """End every open invitation into an account: who holds one could enrol their own face for it."""
-    _end(Invitation.objects.filter(person__user=account))
-
-
-def _end(invitations: QuerySet[Invitation]) -> None:
-    """They run out now. Only an enrolment uses one up."""
-    invitations.filter(used_at=None, expires_at__gt=(now := timezone.now())).update(expires_at=now)

@@ -8,7 +8,8 @@ from apps import dispatch
 from apps.audit.services.record import record_event
 from apps.captures.bundle import Bundle, pack
 from apps.captures.services.tickets import redeem_ticket
-from apps.enrollment.models import EnrolmentJob
+from apps.enrollment.models import EnrolmentJob, Invitation
+from apps.enrollment.services.invitations import still_opens
 from apps.errors import CosmicError, ErrorCode
 from apps.identities import blobs
 from apps.identities.models import Person
@@ -24,6 +25,7 @@ def start_enrolment(
     bundle: Bundle,
     source: str,
     actor_id: object,
+    invitation: Invitation | None = None,
     nonce: str | None = None,
     bound_to: str = "",
     dispatched: bool = True,
@@ -31,12 +33,14 @@ def start_enrolment(
     """Put samples on their way to becoming templates.
 
     Arguments:
+        invitation: the link by which the samples came, which must open still.
         nonce: the capture's nonce, used up here; None for what never came over the network (folders).
         dispatched: False when the caller works the job off itself.
 
     Raises:
-        CosmicError: ``consent_missing``, ``not_allowed`` for a suspended person, ``already_enrolled`` (409) while
-            another job of the person is unfinished, the nonce's codes, ``broker_unavailable`` (the job is stored).
+        CosmicError: ``consent_missing``, ``not_allowed`` for a suspended person, ``invitation_invalid`` (404),
+            ``already_enrolled`` (409) while another job of the person is unfinished, the nonce's codes,
+            ``broker_unavailable`` (the job is stored).
     """
     require_consent(person)
     if person.status == Person.Status.SUSPENDED:
@@ -47,12 +51,15 @@ def start_enrolment(
     try:
         with transaction.atomic():
             Person.objects.select_for_update().get(pk=person.pk)
+            if invitation is not None and not still_opens(invitation):
+                raise CosmicError(ErrorCode.INVITATION_INVALID, status=404)
             if person.enrolments.filter(status__in=UNFINISHED).exists():
                 raise CosmicError(ErrorCode.ALREADY_ENROLLED, status=409)
             if nonce is not None:
                 redeem_ticket(nonce=nonce, purpose="enrol", bound_to=bound_to)
             job = EnrolmentJob.objects.create(
                 person=person,
+                invitation=invitation,
                 source=source,
                 blob=blob,
                 total=len(bundle.frames) + len(bundle.recordings),

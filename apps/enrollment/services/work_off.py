@@ -17,7 +17,7 @@ from apps.audit.services.record import record_event
 from apps.captures.bundle import Bundle, unpack
 from apps.enrollment.models import DuplicateCase, EnrolmentJob
 from apps.enrollment.services.duplicates import Resemblance, resemblances
-from apps.enrollment.services.invitations import use_up
+from apps.enrollment.services.invitations import end_open, use_up
 from apps.errors import ErrorCode
 from apps.identities import blobs
 from apps.identities.gallery import StoredGallery, answering_versions
@@ -94,7 +94,7 @@ def claim_job(job_id: str) -> EnrolmentJob | None:
         done=0,
         refusals=[],
     )
-    return EnrolmentJob.objects.select_related("person").get(public_id=job_id) if taken else None
+    return EnrolmentJob.objects.select_related("person", "invitation").get(public_id=job_id) if taken else None
 
 
 def finish(job: EnrolmentJob, status: str, *, error_code: str = "") -> None:
@@ -166,6 +166,9 @@ def _store(job: EnrolmentJob, chosen: list[Accepted], found: list[Resemblance], 
     if job.person.status == Person.Status.SUSPENDED or not job.person.consents.filter(withdrawn_at=None).exists():
         finish(job, EnrolmentJob.Status.REFUSED, error_code=ErrorCode.CONSENT_MISSING)
         return
+    if job.invitation is not None and not use_up(job.invitation):
+        finish(job, EnrolmentJob.Status.REFUSED, error_code=ErrorCode.INVITATION_INVALID)
+        return
     versions = {version.modality: version for version in answering_versions(pack)}
     new = 0
     for one in chosen:
@@ -195,7 +198,8 @@ def _store(job: EnrolmentJob, chosen: list[Accepted], found: list[Resemblance], 
         if job.person.status == Person.Status.INVITED:
             set_status(person=job.person, status=Person.Status.ACTIVE, actor_id="worker")
         finish(job, EnrolmentJob.Status.DONE)
-    use_up(job.person)
+    if job.invitation is None:  # who enrolled in another way needs no link
+        end_open(job.person.invitations.all())
 
 
 def _refuse(job: EnrolmentJob, name: str, code: str) -> None:

@@ -2,69 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import numpy as np
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apps.captures.bundle import Bundle
-from apps.enrollment.models import DuplicateCase, EnrolmentJob, Invitation
+from apps.enrollment.models import DuplicateCase, EnrolmentJob
 from apps.enrollment.services.duplicates import decide_duplicate
-from apps.enrollment.services.invitations import invite, open_invitation
 from apps.enrollment.services.start import start_enrolment
 from apps.enrollment.services.work_off import work_off
 from apps.errors import CosmicError
-from apps.identities.models import GalleryState, Person
-from tests.factories import ConsentFactory, ModelVersionFactory, PersonFactory, UserFactory, direction, enrolled
+from apps.identities.models import Person
+from tests.apps.enrollment.samples import embed, faces, job_for, llr
+from tests.factories import PersonFactory, UserFactory, direction, enrolled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
-
-
-class Embedded:
-    quality: dict[str, float] = {}
-    score = 1.0
-
-    def __init__(self, vector: np.ndarray) -> None:
-        self.vector = vector
-
-
-def embed(modality: str, content: bytes) -> Embedded:
-    """The seed of the face is the content."""
-    noise = 0.02 * direction(int(content[-4:]) + 500)
-    vector = direction(int(content[:4])) + noise
-    return Embedded((vector / np.linalg.norm(vector)).astype(np.float32))
-
-
-def llr(modality: str, cosine: float) -> float:
-    return 50 * cosine - 30
-
-
-@pytest.fixture(autouse=True)
-def version():
-    GalleryState.objects.create(pk=1, pack="builtin")
-    ModelVersionFactory(modality="voice", name="resemblyzer", width=256, sha256="3" * 64)
-    return ModelVersionFactory()
-
-
-@pytest.fixture
-def newcomer() -> Person:
-    person = PersonFactory(status=Person.Status.INVITED)
-    ConsentFactory(person=person)
-    return person
-
-
-def faces(*seeds: int) -> Bundle:
-    return Bundle(frames=[f"{seed:04d}{index:04d}".encode() for index, seed in enumerate(seeds)])
-
-
-def job_for(person: Person, bundle: Bundle, *, source: str = "rest") -> EnrolmentJob:
-    job = start_enrolment(person=person, bundle=bundle, source=source, actor_id="test", dispatched=False)
-    work_off(str(job.public_id), embed, llr)
-    job.refresh_from_db()
-    person.refresh_from_db()
-    return job
 
 
 def test_samples_become_templates_and_the_person_may_log_in(newcomer):
@@ -151,31 +102,6 @@ def test_two_enrolments_at_once_are_refused(newcomer):
     with pytest.raises(CosmicError) as refused:
         start_enrolment(person=newcomer, bundle=faces(1), source="rest", actor_id="test", dispatched=False)
     assert refused.value.code == "already_enrolled"
-
-
-def test_a_failed_enrolment_leaves_the_invitation_good(newcomer):
-    _, address = invite(person=newcomer, actor_id="test")
-    token = address.rstrip("/").rsplit("/", 1)[1]
-
-    job_for(newcomer, Bundle(frames=[b"broken"]))
-    assert open_invitation(token).person == newcomer
-    job_for(newcomer, faces(1))
-
-    with pytest.raises(CosmicError) as refused:
-        open_invitation(token)
-    assert refused.value.code == "invitation_invalid"
-
-
-def test_an_invitation_runs_out_and_a_new_one_replaces_it(newcomer):
-    _, first = invite(person=newcomer, actor_id="test")
-    _, second = invite(person=newcomer, actor_id="test")
-    tokens = [address.rstrip("/").rsplit("/", 1)[1] for address in (first, second)]
-
-    with pytest.raises(CosmicError):
-        open_invitation(tokens[0])
-    Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    with pytest.raises(CosmicError):
-        open_invitation(tokens[1])
 
 
 def test_consent_withdrawn_while_samples_are_judged_counts(newcomer):

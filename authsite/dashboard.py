@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Case, CharField, Count, DateField, Func, Min, Q, Value, When
+from django.db.models import Case, CharField, Count, DateField, Func, Min, Q, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -191,16 +191,25 @@ def _model(version: ModelVersion) -> dict[str, Any]:
 
 
 def queues() -> dict[str, Any]:
-    """Messages waiting by queue, None where Redis does not answer; seconds that the oldest capture has waited."""
+    """Messages waiting by queue, None where Redis does not answer; seconds that the oldest of each kind has waited."""
     waiting: dict[str, int | None]
     try:
         client = cache.client.get_client()  # type: ignore[attr-defined]
         waiting = {name: int(client.llen(name)) for name in QUEUES}
     except (RedisError, OSError):
         waiting = dict.fromkeys(QUEUES)
-    oldest = Capture.objects.filter(status=Capture.Status.QUEUED).aggregate(Min("created_at"))["created_at__min"]
-    age = round((timezone.now() - oldest).total_seconds(), 1) if oldest else None
-    return {"waiting": waiting, "oldest_capture_seconds": age}
+    captures = Capture.objects.filter(status=Capture.Status.QUEUED)
+    enrolments = EnrolmentJob.objects.filter(status=EnrolmentJob.Status.QUEUED)
+    return {
+        "waiting": waiting,
+        "oldest_capture_seconds": _age_of_the_oldest(captures),
+        "oldest_enrolment_seconds": _age_of_the_oldest(enrolments),
+    }
+
+
+def _age_of_the_oldest(rows: QuerySet[Any]) -> float | None:
+    oldest = rows.aggregate(Min("created_at"))["created_at__min"]
+    return round((timezone.now() - oldest).total_seconds(), 1) if oldest else None
 
 
 def gallery() -> dict[str, Any]:

@@ -114,15 +114,17 @@ class AccountAdmin(UserAdmin, ModelAdmin):
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Setting a password is told of by ``apps.access.passwords``; taking it away is told of here. Whoever gets a new
-        one from somebody else may have lost the old one to a third: tokens that were made with it end."""
+        """Setting a password is told of by ``apps.access.passwords``; taking it away is told of here. Whose password
+        somebody else sets or takes away may have lost it to a third: tokens that were made with it end."""
         before = self.get_object(request, id)
         with set_by(request.user.pk):
             answer = super().user_change_password(request, id, form_url)
         after = self.get_object(request, id)
-        if before and after and before.has_usable_password() and not after.has_usable_password():
+        if before is None or after is None or before.password == after.password:
+            return answer
+        if not after.has_usable_password():
             record_event(action="account.password", actor_id=request.user.pk, subject_id=after.pk, result="removed")
-        elif before and after and before.password != after.password and after.pk != request.user.pk:
+        if after.pk != request.user.pk:
             revoke_all(account=after, actor_id=request.user.pk)
             self.message_user(request, "Tokens of this account are revoked.", messages.INFO)
         return answer

@@ -14,7 +14,6 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from apps.audit.services.record import record_event
 from apps.captures.addresses import client_address
 from apps.captures.scopes import account_behind, request_of
-from apps.identities.services.second_factor import operator_lacks_factor
 from apps.verification.models import Capture
 from apps.verification.services.progress import MONITOR
 
@@ -80,8 +79,7 @@ class MonitorConsumer(AsyncJsonWebsocketConsumer):
     @database_sync_to_async
     def _may_watch(self) -> bool:
         user = None if self.scope.get("token") else account_behind(self.scope)  # API tokens do not watch
-        watches = bool(user and user.is_active and user.is_staff and user.has_perm(PERMISSION))
-        return watches and not operator_lacks_factor(user)
+        return bool(user and user.is_active and user.is_staff and user.has_perm(PERMISSION))
 
     @database_sync_to_async
     def _note_opening(self) -> None:

@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.audit.models import Event
+from apps.enrollment.models import EnrolmentJob
 from apps.identities.models import GalleryState
 from apps.verification.models import Capture, Decision, StageRecord
 from tests.factories import ModelVersionFactory, PersonFactory, UserFactory, direction, enrolled
@@ -66,6 +67,7 @@ def code() -> str:
 
 
 def test_the_page_shows_what_happened(client: Client, operator, attempts):
+    EnrolmentJob.objects.create(person=PersonFactory(), source="page")
     client.force_login(operator)
 
     page = client.get("/admin/").content.decode()
@@ -76,7 +78,8 @@ def test_the_page_shows_what_happened(client: Client, operator, attempts):
         "not_live",
         "liveness",
         "dlib_resnet",
-        "3 were refused",
+        "3 were refused (75 %)",
+        "oldest enrolment: ",
     ):
         assert shown in page
 
@@ -211,7 +214,7 @@ def test_the_dashboard_asks_few_questions_however_many_attempts(
         capture = Capture.objects.create(purpose="login", claimed=person, bound_to="x")
         Decision.objects.create(capture=capture, outcome="DENIED", reason="no_match")
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         client.get("/admin/")
 
 

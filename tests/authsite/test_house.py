@@ -66,6 +66,15 @@ def test_compose_runs_ours_as_nobody_special_and_checks_their_health(compose: di
     assert services["worker-gpu"]["profiles"] == ["gpu"]
 
 
+def test_compose_passes_on_every_setting(compose: dict):
+    """A setting that is named in .env and does not arrive would be a policy that nobody follows."""
+    services = compose["services"]
+
+    for name in ("web", "worker", "worker-gpu", "beat", "migrate"):
+        assert services[name]["env_file"] == ".env"
+        assert not {key for key in services[name]["environment"] if key.startswith("COSMIC_OPERATORS")}
+
+
 def test_the_image_installs_what_make_installs():
     docker, make = (PROJECT / "Dockerfile").read_text(), (PROJECT / "Makefile").read_text()
 

@@ -8,11 +8,14 @@ from datetime import timedelta
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP
 from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 
 from apps.access.services.tokens import make_token
 from apps.audit.models import Event
+from apps.messaging.services.notify import mailbox_group
 from apps.permissions import Scope
 from apps.policies.models import PolicyVersion
 from tests.factories import PersonFactory, UserFactory, operator
@@ -20,7 +23,8 @@ from tests.sockets import Socket
 
 PASSWORD = "correct horse battery staple 9"
 PAGE = {"Accept": "text/html"}
-MONITOR = "/ws/monitor/"
+SECRET = "JBSWY3DPEHPK3PXP"
+MONITOR, MAILBOX = "/ws/monitor/", "/ws/mailbox/"
 TURNED_AWAY = 4403
 
 
@@ -71,7 +75,7 @@ def test_nothing_is_done_on_the_way(browser: Client, wanted):
 
 
 def test_with_one_set_up_everything_is_open(browser: Client, boss: User, wanted):
-    TOTP.activate(boss, "JBSWY3DPEHPK3PXP")
+    TOTP.activate(boss, SECRET)
 
     assert browser.get("/admin/", headers=PAGE).status_code == 200
     assert browser.get("/admin/stats").status_code == 200
@@ -94,7 +98,7 @@ def test_a_policy_that_cannot_be_read_is_taken_to_want_it(browser: Client, boss:
     PolicyVersion.objects.create(number=1, values={"prior": "often"}, reason="as a fault would", changed_by="x")
 
     assert browser.get("/admin/", headers=PAGE).status_code == 302
-    TOTP.activate(boss, "JBSWY3DPEHPK3PXP")
+    TOTP.activate(boss, SECRET)
     assert browser.get("/admin/policies/policyversion/add/", headers=PAGE).status_code == 200  # to repair it
 
 
@@ -117,22 +121,64 @@ def test_the_operators_api_makes_no_token_by_password_alone(client: Client, boss
     assert not Event.objects.filter(action="token.created").exists()
 
 
-@pytest.mark.django_db(transaction=True)
-async def test_sockets_are_closed_to_the_session(client: Client, wanted):
+async def socket_of(client: Client, path: str) -> Socket:
     boss = await database_sync_to_async(operator)(superuser=True)
     await database_sync_to_async(client.force_login)(boss)
+    return Socket(path, client)
 
-    assert await Socket(MONITOR, client).connect() == TURNED_AWAY
 
-    await database_sync_to_async(TOTP.activate)(boss, "JBSWY3DPEHPK3PXP")
-    socket = Socket(MONITOR, client)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", [MONITOR, MAILBOX])
+async def test_websockets_are_closed_to_the_session(client: Client, wanted, path: str):
+    socket = await socket_of(client, path)
+
+    assert await socket.connect() == TURNED_AWAY
+
+    boss = await database_sync_to_async(User.objects.get)()
+    await database_sync_to_async(TOTP.activate)(boss, SECRET)
+    socket = Socket(path, client)
     assert await socket.connect() is None
     await socket.leave()
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_a_websocket_that_is_open_is_shut_by_its_next_message(client: Client, settings):
+    socket = await socket_of(client, MAILBOX)
+    assert await socket.connect() is None
+    assert (await socket.receive())["type"] == "unread"
+    person = await database_sync_to_async(lambda: User.objects.get().person)()
+
+    settings.ENV = replace(settings.ENV, operators_need_second_factor=True)
+    await get_channel_layer().group_send(mailbox_group(person), {"type": "mailbox.changed"})
+
+    assert await socket.closed() == TURNED_AWAY
+
+
+def test_a_password_alone_does_not_change_the_password(browser: Client, boss: User, wanted):
+    answer = browser.get("/accounts/password/change/", headers=PAGE)
+
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/2fa/")
+
+
+def test_a_prefix_of_the_application_opens_nothing(browser: Client, wanted):
+    assert browser.get("/admin/", headers=PAGE, SCRIPT_NAME="/accounts/2fa").status_code == 302
+
+
+def test_a_busy_database_is_said_to_be_busy(browser: Client, monkeypatch: pytest.MonkeyPatch):
+    def busy(user: User) -> bool:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("authsite.operator_factor.operator_lacks_factor", busy)
+
+    answer = browser.get("/admin/stats")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_busy")
+    assert answer["Retry-After"]
+
+
 def test_the_list_of_accounts_says_who_has_none(browser: Client, boss: User):
     guarded = UserFactory(username="guarded", is_staff=True)
-    TOTP.activate(guarded, "JBSWY3DPEHPK3PXP")
+    TOTP.activate(guarded, SECRET)
     UserFactory(username="nobody-special")
 
     lacking = browser.get("/admin/auth/user/?factor=none").context["cl"].result_list

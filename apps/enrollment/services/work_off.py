@@ -162,8 +162,9 @@ def _best(accepted: Sequence[Accepted]) -> list[Accepted]:
 @transaction.atomic
 def _store(job: EnrolmentJob, chosen: list[Accepted], found: list[Resemblance], pack: str) -> None:
     # What an operator or the person has said while the samples were being judged counts.
-    job.person = Person.objects.select_for_update().get(pk=job.person_id)
-    if job.person.status == Person.Status.SUSPENDED or not job.person.consents.filter(withdrawn_at=None).exists():
+    job.person = Person.objects.select_for_update(of=("self",)).select_related("user").get(pk=job.person_id)
+    closed = job.person.status == Person.Status.SUSPENDED or not job.person.user.is_active
+    if closed or not job.person.consents.filter(withdrawn_at=None).exists():
         finish(job, EnrolmentJob.Status.REFUSED, error_code=ErrorCode.CONSENT_MISSING)
         return
     if job.invitation is not None and not use_up(job.invitation):

@@ -124,8 +124,11 @@ def test_a_password_that_is_taken_away_is_told():
     ann.set_password(PASSWORD)
     ann.save()
 
+    make_token(account=ann, label="x", scopes=[Scope.VERIFY], life=timedelta(days=1), actor=ann)
+
     logged_in(admin).post(page_of(ann, "password"), {"usable_password": "false", "unset-password": "1"})
 
+    assert not ApiToken.objects.exists()
     assert not User.objects.get(pk=ann.pk).has_usable_password()
     assert Event.objects.filter(action="account.password", actor_id=admin.pk).get().result == "removed"
 

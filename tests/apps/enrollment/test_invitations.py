@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
@@ -106,6 +107,14 @@ def test_nothing_is_sent_by_a_link_that_was_replaced_since_it_was_opened(newcome
 
     assert refused.value.code == "invitation_invalid"
     assert not EnrolmentJob.objects.exists()
+
+
+def test_samples_of_an_account_that_was_closed_meanwhile_do_not_count(newcomer: Person):
+    job = sent_by(link(newcomer)[0], faces(1))
+    User.objects.filter(pk=newcomer.user_id).update(is_active=False)
+
+    assert judged(job)[0] == "refused"
+    assert not newcomer.templates.exists()
 
 
 def test_a_link_that_runs_out_while_its_samples_wait_is_used_all_the_same(newcomer: Person):

@@ -169,13 +169,19 @@ def models_answering() -> list[dict[str, Any]]:
 
 
 def workers_seen() -> list[dict[str, Any]]:
-    """Each ready worker, and seconds since its last sign of life; none where Redis does not answer."""
+    """Each ready worker, seconds since its last sign of life, its pack and the gates for which it lacks weights; none
+    where Redis does not answer."""
     try:
         seen = cache.get_many(cache.keys(WORKER_KEYS))  # type: ignore[attr-defined]
+        loaded = cache.get_many([key.replace("ready", "loaded", 1) for key in seen])
     except Exception:  # django-redis wraps Redis's errors in its own; worker_health says which
         return []
     return [
-        {"worker": key.rpartition(":")[2], "seconds_since_seen": round(time.time() - at, 1)}
+        {
+            "worker": (name := key.removeprefix("worker:ready:")),
+            "seconds_since_seen": round(time.time() - at, 1),
+            **loaded.get(f"worker:loaded:{name}", {}),
+        }
         for key, at in sorted(seen.items())
         if at
     ]

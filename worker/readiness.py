@@ -22,6 +22,7 @@ from worker import wiring
 log = logging.getLogger(__name__)
 
 READY_KEY = "worker:ready:{hostname}"
+LOADED_KEY = "worker:loaded:{hostname}"  # the pack and what it lacks, for the dashboard
 BEAT_SECONDS = 5
 KEPT_SECONDS = 15
 _stopping = threading.Event()
@@ -54,7 +55,7 @@ def load_and_warm(**_: object) -> None:
 @signals.worker_ready.connect
 def report_ready(sender: object, **_: object) -> None:
     hostname = getattr(sender, "hostname", "worker")
-    threading.Thread(target=_keep_saying, args=(READY_KEY.format(hostname=hostname),), daemon=True).start()
+    threading.Thread(target=_keep_saying, args=(hostname, wiring.loaded()), daemon=True).start()
 
 
 @signals.worker_shutting_down.connect
@@ -62,11 +63,12 @@ def stop_saying(**_: object) -> None:
     _stopping.set()
 
 
-def _keep_saying(key: str) -> None:
+def _keep_saying(hostname: str, loaded: dict[str, object]) -> None:
+    ready, held = READY_KEY.format(hostname=hostname), LOADED_KEY.format(hostname=hostname)
     while not _stopping.is_set():
         try:
-            cache.set(key, time.time(), timeout=KEPT_SECONDS)
+            cache.set_many({held: loaded, ready: time.time()}, timeout=KEPT_SECONDS)
         except Exception:  # a broker that restarts must not end the thread; the key runs out by itself
             log.warning("the sign of life could not be written", exc_info=True)
         _stopping.wait(BEAT_SECONDS)
-    cache.delete(key)
+    cache.delete_many([ready, held])

@@ -6,7 +6,7 @@ The cascade and the engines know no Django; this module and ``worker.tasks`` are
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 
 from django.conf import settings
@@ -38,6 +38,13 @@ def engines(pack: str | None = None) -> Engines:
     """
     configure_runtime()
     return runtime.get(pack or answering_pack(settings.ENV.pack))
+
+
+def loaded() -> dict[str, object]:
+    """What this worker runs on: the pack, and the gates whose weights or calibrations are not at hand."""
+    built = engines()
+    missing = sorted(one.name for one in fields(built.gates) if getattr(built.gates, one.name) is None)
+    return {"pack": built.pack, "missing": missing}
 
 
 def places() -> Places:

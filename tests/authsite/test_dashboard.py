@@ -145,12 +145,15 @@ def test_models_that_answer_are_named_with_their_calibration(client: Client, ope
 
 def test_workers_are_listed_with_their_age(client: Client, operator):
     cache.set("worker:ready:one@host", time.time() - 4, 60)
+    cache.set("worker:loaded:one@host", {"pack": "builtin", "missing": ["minifasnet", "vit"]}, 60)
     client.force_login(operator)
 
     (seen,) = client.get("/admin/stats").json()["workers"]["seen"]
 
     assert seen["worker"] == "one@host"
     assert 4 <= seen["seconds_since_seen"] < 60
+    assert (seen["pack"], seen["missing"]) == ("builtin", ["minifasnet", "vit"])
+    assert "not at hand: minifasnet, vit" in client.get("/admin/").content.decode()
 
 
 def test_pictures_of_refused_attempts_wait_until_they_are_asked_for(client: Client, operator, attempts):

@@ -27,6 +27,15 @@ def test_health_tells_the_parts_apart(cosmic: Deployment):
     assert all(part["ok"] for part in parts.values())
 
 
+def test_the_worker_says_what_it_runs_on(cosmic: Deployment):
+    """The default path has no weights for these: whoever relies on them has to be told that they are not there."""
+    (worker,) = cosmic.client().get("/admin/stats").json()["workers"]["seen"]
+
+    assert worker["pack"] == "builtin"
+    assert {"minifasnet", "vit"} <= set(worker["missing"])
+    assert "picture" not in worker["missing"]
+
+
 @pytest.mark.parametrize("voice", [False, True])
 def test_the_enrolled_person_is_granted(cosmic: Deployment, ada: str, voice: bool):
     job = verify(cosmic, ada, "astronaut", voice=voice)

@@ -16,6 +16,7 @@ from apps.messaging.routing import websocket_urlpatterns as messaging_sockets  #
 from apps.verification.routing import websocket_urlpatterns as verification_sockets  # noqa: E402
 from apps.verification.socket_auth import TokenAuth  # noqa: E402
 from authsite.body_limit import BodyLimit  # noqa: E402
+from authsite.middleware import SocketEventsFromWhere  # noqa: E402
 from authsite.operator_factor import SocketsByFactor  # noqa: E402
 from authsite.startup import lifespan  # noqa: E402
 
@@ -29,6 +30,8 @@ application = ProtocolTypeRouter(
             http,  # type: ignore[arg-type]  # Django types its scope more narrowly
             most=settings.ENV.capture_max_bytes + FORM_OVERHEAD,
         ),
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(TokenAuth(SocketsByFactor(URLRouter(sockets))))),
+        "websocket": AllowedHostsOriginValidator(
+            SocketEventsFromWhere(AuthMiddlewareStack(TokenAuth(SocketsByFactor(URLRouter(sockets)))))
+        ),
     }
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
 from django.db import transaction
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -18,7 +19,6 @@ from apps.audit.models import Event
 from apps.audit.services.export import as_values
 from apps.audit.services.record import record_event
 from apps.captures import limits
-from apps.captures.addresses import client_address
 from apps.errors import CosmicError, ErrorCode
 from apps.identities.serializers import Text, errors
 from apps.identities.services.second_factor import code_holds, operator_lacks_factor
@@ -57,20 +57,21 @@ class OperatorLogin(APIView):
         limits.check_address(request)
         body = LoginRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        name, address = body.validated_data["username"], client_address(request)
+        name = body.validated_data["username"]
         key = limits.account_key(name)
         limits.check_account(key)
         user = authenticate(request, username=name, password=body.validated_data["password"])
-        if user is None or not user.is_staff or not second_factor_holds(user, body.validated_data.get("code", "")):
+        if user is None or not user.is_staff:
             limits.note_failure(key)
-            record_event(action="operator.login", result="refused", address=address)
-            raise CosmicError(ErrorCode.NOT_AUTHENTICATED, status=401)
+            raise _refused(name, ErrorCode.NOT_AUTHENTICATED, because="password" if user is None else "no_operator")
+        if not second_factor_holds(user, body.validated_data.get("code", "")):
+            limits.note_failure(key)
+            raise _refused(name, ErrorCode.NOT_AUTHENTICATED, because="second_factor")
         if operator_lacks_factor(user):
-            record_event(action="operator.login", actor_id=user.pk, result="refused", address=address)
-            raise CosmicError(ErrorCode.OPERATOR_FACTOR_MISSING, status=403)
+            raise _refused(name, ErrorCode.OPERATOR_FACTOR_MISSING, because="second_factor_missing")
         limits.note_success(key)
         with transaction.atomic():
-            record_event(action="operator.login", actor_id=user.pk, result="token", address=address)
+            record_event(action="operator.login", actor_id=user.pk, subject_id=user.pk, result="token")
             made = make_token(
                 account=user,
                 label="operator login",
@@ -109,9 +110,24 @@ class Logs(APIView):
         if before is not None:
             events = events.filter(sequence__lt=before)
         found = list(events.order_by("-sequence")[: min(limit or 1, MOST_EVENTS)])
+        if before is None:  # further pages belong to the same reading, and the trail must not grow by being read
+            record_event(action="audit.read", actor_id=request.user.pk, details={"events": len(found)})
         return Response(
             {"events": [as_values(event) for event in found], "next": found[-1].sequence if found else None}
         )
+
+
+def _refused(name: str, code: ErrorCode, *, because: str) -> CosmicError:
+    """The error for the client, who does not learn which of the two was wrong, and the event, which says so. What was
+    typed as a name is told only by the account that has it: people type passwords there."""
+    account = User.objects.filter(username=name).first()
+    record_event(
+        action="operator.login",
+        subject_id=account.pk if account else "",
+        result="refused",
+        details={"because": because if account else "name"},
+    )
+    return CosmicError(code, status=403 if code is ErrorCode.OPERATOR_FACTOR_MISSING else 401)
 
 
 def second_factor_holds(user, code: str) -> bool:

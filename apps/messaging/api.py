@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
 from itertools import chain
 from urllib.parse import quote
 
-from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -32,6 +30,7 @@ from apps.messaging.selectors import copy_of, described, listed, unread
 from apps.messaging.services import attach, compose, unlock, withdraw
 from apps.messaging.services.unlock import Reader
 from apps.permissions import Scope
+from apps.streaming import streamed
 from apps.verification.selectors import capture_of, job_values
 from apps.verification.serializers import AnswerRequest, JobAnswer, TicketAnswer, ticket_answer
 from apps.verification.services.answers import take_answer
@@ -168,7 +167,9 @@ class AttachmentView(MessagesApi):
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "sandbox; default-src 'none'",
         }
-        return StreamingHttpResponse(_streamed(chain([first], pieces)), content_type=about.kind, headers=headers)
+        return StreamingHttpResponse(
+            streamed(request, chain([first], pieces)), content_type=about.kind, headers=headers
+        )
 
     @extend_schema(responses={204: None, **errors(401, 403, 404, 409)}, summary="Take a file off a draft")
     def delete(self, request: Request, message_id, attachment_id: int) -> Response:
@@ -270,10 +271,3 @@ def _message(request: Request, message_id: uuid.UUID | str, *, code: int = statu
 
 def _capture(request: Request, message_id: uuid.UUID | str, capture_id: str):
     return capture_of(public_id=capture_id, bound_to=unlocks.unlock_binding(bound_to(request), message_id))
-
-
-async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Piece by piece on another thread, so that a long file neither fills the memory nor holds up the server."""
-    following = sync_to_async(lambda: next(pieces, None))
-    while piece := await following():
-        yield piece

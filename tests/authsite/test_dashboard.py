@@ -231,6 +231,7 @@ def test_logs_are_paged_newest_first(client: Client, operator):
 
     numbers = [event["sequence"] for event in first["events"] + second["events"]]
     assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) == 6
+    assert Event.objects.filter(action="audit.read").count() == 1
     assert second["next"] == Event.objects.filter(action="operator.login").last().sequence
 
 
@@ -259,6 +260,11 @@ def test_the_wrong_ones_get_one_answer(client: Client, operator, wrong: dict):
     plain.save()
 
     answer = login(client, **({"username": "officer", "password": PASSWORD} | wrong))
+
+    told = Event.objects.filter(action="operator.login").values_list("subject_id", "details")
+    known = {"officer": str(operator.pk), "plain": str(plain.pk)}.get(wrong.get("username", "officer"), "")
+    because = {"nobody": "name", "plain": "no_operator"}.get(wrong.get("username", ""), "password")
+    assert list(told) in ([], [(known, {"because": because})])  # an empty password is not tried at all
 
     assert answer.status_code in {400, 401}
     assert "token" not in answer.json()

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from apps.audit.chain import link
 from apps.audit.models import ChainHead, Event
+from apps.audit.origin import current_address, plain
 
 COMMAND_LINE = "command_line"  # the actor of what a ``manage.py`` command does
 
@@ -24,9 +25,14 @@ def record_event(
 ) -> Event:
     """Append an audit event. ``details`` carry ids, codes and scores, never biometrics or names.
 
+    Arguments:
+        address: from where, where the caller knows it better: a worker that decides what was sent from somewhere. By
+            default the address of the request that is being served; none in a worker or a command.
+
     Raises:
-        ValueError: ``details`` hold a number that is none.
+        ValueError: ``details`` hold a number that is none, or ``address`` is no address.
     """
+    origin = address or current_address()
     head = _locked_head()
     event = Event(
         sequence=head.sequence + 1,
@@ -34,7 +40,7 @@ def record_event(
         actor_id=str(actor_id or ""),
         subject_id=str(subject_id or ""),
         result=result,
-        address=address or None,
+        address=plain(origin) if origin else None,
         reference=str(reference or ""),
         details=details or {},
         previous=head.hash,

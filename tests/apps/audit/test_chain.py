@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -109,20 +111,52 @@ def test_a_removed_event_is_named():
     assert verify() == ["event 4: removed"]
 
 
-def test_an_inserted_event_is_named():
-    """Made to fit its predecessor; what follows was hashed without it."""
+def insert(*sequences: int) -> None:
+    """Events of somebody else's making under these numbers, made to fit their predecessors; what follows moves on, and
+    was hashed without them."""
+    for sequence in sequences:
+        Event.objects.filter(sequence__gte=sequence).order_by("-sequence").update(sequence=F("sequence") + 100)
+        Event.objects.filter(sequence__gt=100).update(sequence=F("sequence") - 99)
+        before = Event.objects.get(sequence=sequence - 1).hash if sequence > 1 else GENESIS
+        forged = Event(sequence=sequence, action="test.forged", previous=before, hash="")
+        forged.hash = link(forged.previous, forged)
+        forged.save()
+
+
+@pytest.mark.parametrize(
+    "sequences",
+    [(6,), (1,), (6, 7), (3, 4, 5), (3, 8), (11,), (11, 12)],
+    ids=lambda numbers: "_".join(map(str, numbers)),
+)
+def test_inserted_events_are_named_and_no_others(sequences: tuple[int, ...]):
     written()
-    Event.objects.filter(sequence__gt=5).order_by("-sequence").update(sequence=F("sequence") + 100)
-    Event.objects.filter(sequence__gt=100).update(sequence=F("sequence") - 99)
-    fifth = Event.objects.get(sequence=5)
-    forged = Event(sequence=6, action="test.forged", previous=fifth.hash, hash="")
-    forged.hash = link(forged.previous, forged)
-    forged.save()
 
-    found = verify()
+    insert(*sequences)
 
-    assert "event 7: out of place" in found
-    assert not any(line.startswith("event 5") for line in found)
+    assert verify() == [f"event {sequence}: inserted" for sequence in sequences]
+
+
+def test_inserted_events_hide_no_other_fault(tmp_path: Path):
+    written()
+    kept = checkpoints(tmp_path / "kept.jsonl")
+    Event.objects.filter(sequence=8).update(result="GRANTED")
+    insert(4)
+    Event.objects.filter(sequence=2).delete()
+
+    assert verify("--checkpoints", str(kept)) == ["event 2: removed", "event 4: inserted", "event 9: changed"]
+
+
+def test_an_inserted_event_does_not_pass_for_what_a_checkpoint_was_signed_over(tmp_path: Path):
+    """Number 10 was signed. The event that has it now was inserted, and the one that was signed is whole."""
+    written()
+    kept = checkpoints(tmp_path / "kept.jsonl")
+
+    insert(10)
+    assert verify("--checkpoints", str(kept)) == ["event 10: inserted"]
+
+    rechain(10)  # hidden by whoever has all rights
+    ChainHead.objects.update(sequence=11)
+    assert "event 10: rewritten" in verify("--checkpoints", str(kept))
 
 
 def test_events_that_changed_places_are_named():
@@ -235,6 +269,10 @@ def test_eight_processes_keep_one_chain_in_a_file(tmp_path: Path):
     write_from_many_processes(state)
 
     assert f"{WRITERS * EACH} events" in run("manage.py", "audit_verify", **state)
+    with closing(sqlite3.connect(tmp_path / "cosmic.sqlite3")) as raw:  # the triggers that a migration has made
+        for statement in ("UPDATE audit_event SET result = 'GRANTED'", "DELETE FROM audit_event"):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                raw.execute(statement)
 
 
 def write_from_many_processes(variables: dict[str, str]) -> None:

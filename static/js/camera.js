@@ -56,8 +56,9 @@ export async function takeFrame(video, longest = WIDTH, quality = 0.9) {
 /**
  * Frames over `seconds`, with the time of each since the first, and `began`, when that was on the page's clock.
  * `tick` is told the share done, `now` the seconds since the first frame, as often as the screen is drawn.
+ * Rejects once `signal` is aborted; the frames until then are dropped.
  */
-export async function recordFrames(video, seconds, tick, now = () => {}) {
+export async function recordFrames(video, seconds, tick, now = () => {}, signal = null) {
   const frames = [];
   const times = [];
   const start = performance.now();
@@ -68,17 +69,22 @@ export async function recordFrames(video, seconds, tick, now = () => {}) {
     requestAnimationFrame(draw);
   };
   draw();
-  for (let due = start; due < start + seconds * 1000; due += 1000 / FRAMES_A_SECOND) {
-    const wait = due - performance.now();
-    if (wait > 0) await new Promise((done) => setTimeout(done, wait));
-    const at = performance.now();
-    // A slow machine skips frames; two frames never carry the same time.
-    if (times.length && (at - start) / 1000 - times.at(-1) < 0.02) continue;
-    times.push((at - start) / 1000);
-    frames.push(await takeFrame(video));
-    tick(Math.min(1, (at - start) / (seconds * 1000)));
+  try {
+    for (let due = start; due < start + seconds * 1000; due += 1000 / FRAMES_A_SECOND) {
+      const wait = due - performance.now();
+      if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+      signal?.throwIfAborted();
+      const at = performance.now();
+      // A slow machine skips frames; two frames never carry the same time.
+      if (times.length && (at - start) / 1000 - times.at(-1) < 0.02) continue;
+      times.push((at - start) / 1000);
+      frames.push(await takeFrame(video));
+      tick(Math.min(1, (at - start) / (seconds * 1000)));
+    }
+    signal?.throwIfAborted();
+  } finally {
+    running = false;
   }
-  running = false;
   const began = start + times[0] * 1000;
   return { frames, began, times: times.map((time) => Number((time - times[0]).toFixed(4))) };
 }

@@ -17,11 +17,21 @@ export class Scanner {
     this.on = false;
   }
 
-  /** Opens the camera and begins to show what the system sees. Rejects with words for the person. */
-  async start() {
+  /**
+   * Opens the camera and begins to show what the system sees. Rejects with words for the person; also once `signal` is
+   * aborted, and the camera is off again then, however late the browser let it be opened.
+   */
+  async start(signal = null) {
     const stream = await openCamera();
-    this.video.srcObject = stream;
-    await this.video.play();
+    try {
+      signal?.throwIfAborted();
+      this.video.srcObject = stream;
+      await this.video.play();
+      signal?.throwIfAborted();
+    } catch (error) {
+      stream.getTracks().forEach((track) => track.stop());
+      throw error;
+    }
     this.on = true;
     this.note.hidden = true;
     this.hint("Looking for a face …");

@@ -2,9 +2,12 @@
 
 const WORKLET = new URL("./voice_worklet.js", import.meta.url);
 
-/** Records `seconds` from the stream. `tick` gets {share, level (dBFS), speech (s), snr (dB)} a few times a second. */
-export async function recordVoice(stream, seconds, tick = () => {}) {
-  return (await openRecorder(stream)).record(seconds, tick);
+/**
+ * Records `seconds` from the stream. `tick` gets {share, level (dBFS), speech (s), snr (dB)} a few times a second.
+ * Rejects once `signal` is aborted; the sound until then is dropped.
+ */
+export async function recordVoice(stream, seconds, tick = () => {}, signal = null) {
+  return (await openRecorder(stream)).record(seconds, tick, signal);
 }
 
 /** A recorder that is ready, so that sound and pictures can begin together. `record` may be called once. */
@@ -12,11 +15,11 @@ export async function openRecorder(stream) {
   const context = new AudioContext();
   await context.resume();
   await context.audioWorklet.addModule(WORKLET);
-  return { record: (seconds, tick = () => {}) => record(context, stream, seconds, tick) };
+  return { record: (seconds, tick = () => {}, signal = null) => record(context, stream, seconds, tick, signal) };
 }
 
 /** The recording as WAV, what its level was, and `began`: when the first sound came in, on the page's clock. */
-async function record(context, stream, seconds, tick) {
+async function record(context, stream, seconds, tick, signal) {
   try {
     const node = new AudioWorkletNode(context, "recorder");
     const blocks = [];
@@ -31,6 +34,7 @@ async function record(context, stream, seconds, tick) {
     const start = performance.now();
     for (let share = 0; share < 1; share = (performance.now() - start) / (seconds * 1000)) {
       await new Promise((done) => setTimeout(done, 100));
+      signal?.throwIfAborted();
       tick({ share: Math.min(1, share), ...levels.summary() });
     }
     return { wav: encodeWav(blocks, context.sampleRate), began: began ?? start, ...levels.summary() };

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, WebSocket, expect, sync_playwright
 
 from authsite.env import PROJECT
 from tests import acting, media
@@ -94,6 +94,9 @@ def enrolled(cosmic: Deployment, open_page: Open) -> str:
     link = cosmic.manage("invite", "grace").stdout.splitlines()[0]
     with open_page("astronaut") as page:
         page.goto(link)
+        page.get_by_role("button", name="Enrol").click()
+        expect(page.get_by_role("alert")).to_contain_text("tick the consent")  # nothing is sent without it
+        page.get_by_role("checkbox").check()
         expect(page.locator("[data-hint]")).to_contain_text("Ready", timeout=PATIENCE)
         page.get_by_role("button", name="Record my face").click()
         expect(page.locator("[data-taken=face]")).to_contain_text("pictures recorded", timeout=PATIENCE)
@@ -102,9 +105,6 @@ def enrolled(cosmic: Deployment, open_page: Open) -> str:
         expect(page.locator("[data-taken=voice]")).to_contain_text("3 recordings", timeout=PATIENCE)
         page.get_by_label("Question 1").fill("What was the name of my first cat?")
         page.get_by_label("Answer 1").fill("Minka")
-        page.get_by_role("button", name="Enrol").click()
-        expect(page.get_by_role("alert")).to_contain_text("tick the consent")  # nothing is sent without it
-        page.get_by_role("checkbox").check()
         page.get_by_role("button", name="Enrol").click()
         expect(page.get_by_role("alert")).to_contain_text("You are enrolled", timeout=2 * PATIENCE)
     return "grace"
@@ -123,6 +123,101 @@ def start_login(page: Page, username: str, *, voice: bool = False) -> None:
     if voice:
         page.get_by_label("Use my voice as well").check()
     page.get_by_role("button", name="Log in", exact=True).click()
+
+
+COUNT_DEVICES = """
+const devices = navigator.mediaDevices;
+const open = devices.getUserMedia.bind(devices);
+window.opened = [];
+devices.getUserMedia = async (wanted) => { const stream = await open(wanted); window.opened.push(stream); return stream; };
+"""
+LIVE = "() => window.opened.flatMap((one) => one.getTracks()).filter(({readyState}) => readyState === 'live').length"
+
+
+def test_camera_and_preview_wait_for_the_consent(open_page: Open, cosmic: Deployment):
+    """Also where the browser would let the page have the camera unasked; and without the tick they stop."""
+    link = cosmic.manage("invite", "heidi").stdout.splitlines()[0]
+    with open_page("astronaut", viewport={"width": 1200, "height": 900}) as page:
+        page.add_init_script(COUNT_DEVICES)
+        previews: list[WebSocket] = []
+        page.on("websocket", lambda socket: previews.append(socket) if "/ws/preview/" in socket.url else None)
+        page.goto(link)
+        consent = page.get_by_role("checkbox")
+        camera = page.get_by_role("button", name="Turn on the camera")
+        record = page.get_by_role("button", name="Record", exact=True)
+        for locked in (camera, record):
+            expect(locked).to_be_disabled()
+            expect(locked).to_have_accessible_description(re.compile("until you tick"))
+        expect(consent).to_have_accessible_description(re.compile("until you tick"))
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(1000)  # longer than the page takes where it begins unasked
+        assert not previews
+        assert page.evaluate("window.opened.length") == 0
+        save(page, "enrol-before-consent.png")
+
+        consent.focus()
+        page.keyboard.press("Space")
+
+        expect(page.locator("[data-hint]")).to_contain_text("Ready", timeout=PATIENCE)
+        assert len(previews) == 1
+        assert page.evaluate(LIVE) == 1
+        expect(record).to_be_enabled()
+        save(page, "enrol-after-consent.png")
+
+        page.get_by_role("button", name="Record my face").click()
+        expect(page.locator("[data-taken=face]")).to_contain_text("pictures recorded", timeout=PATIENCE)
+        record.click()
+        expect(page.locator("[data-say]")).to_be_visible()
+        consent.uncheck()
+        expect(page.locator("[data-say]")).to_be_hidden()
+        expect(camera).to_be_disabled()
+        expect(record).to_be_disabled()
+        page.wait_for_function(f"({LIVE})() === 0")
+        expect(page.locator("[data-taken=face]")).to_be_empty()  # what was recorded is dropped
+        expect(page.get_by_role("alert")).to_be_hidden()
+        assert len(previews) == 1 and previews[0].is_closed()
+
+        consent.check()
+        expect(page.locator("[data-hint]")).to_contain_text("Ready", timeout=PATIENCE)
+        page.get_by_role("button", name="Enrol").click()
+        expect(page.get_by_role("alert")).to_contain_text("record your face first")
+
+
+def test_the_enrolment_page_fits_a_phone(open_page: Open, cosmic: Deployment):
+    link = cosmic.manage("invite", "heidi").stdout.splitlines()[0]
+    with open_page("astronaut", viewport={"width": 360, "height": 740}, color_scheme="dark") as page:
+        page.goto(link)
+        expect(page.get_by_role("button", name="Turn on the camera")).to_be_disabled()
+        page.locator("#consent-note").scroll_into_view_if_needed()
+        save(page, "enrol-phone-before-consent.png")
+        page.get_by_role("checkbox").check()
+        expect(page.locator("[data-hint]")).to_contain_text("Ready", timeout=PATIENCE)
+        page.locator("[data-take=voice]").scroll_into_view_if_needed()
+        save(page, "enrol-phone-after-consent.png")
+        widths = page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
+        assert widths[0] <= widths[1]
+
+
+def test_a_page_that_may_not_listen_asks_less_and_less_and_then_no_more(open_page: Open, cosmic: Deployment):
+    """Whose session ends while the page loads is refused before the socket opens."""
+    with open_page(None) as page:
+        page.context.add_cookies([{"name": "sessionid", "value": cosmic.session(OPERATOR), "url": cosmic.base}])
+        page.route("**/js/mailbox.js", lambda route: (page.context.clear_cookies(), route.continue_()))
+        sockets: list[WebSocket] = []
+        page.on("websocket", lambda socket: sockets.append(socket))
+        page.clock.install()
+        page.goto("/account/")
+
+        def after(seconds: int) -> int:
+            """How many attempts there were, once so much time of the page has passed and the last was refused."""
+            page.clock.fast_forward(seconds * 1000)
+            page.wait_for_timeout(400)
+            assert all(socket.is_closed() for socket in sockets)
+            return len(sockets)
+
+        assert [after(seconds) for seconds in (0, 4, 2)] == [1, 1, 2]
+        assert [after(seconds) for seconds in (8, 3)] == [2, 3]  # twice the wait
+        assert [after(61) for _ in range(6)] == [4, 5, 6, 6, 6, 6]
 
 
 def test_the_enrolled_person_is_let_in(open_page: Open, enrolled: str, unlimited: None):

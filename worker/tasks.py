@@ -32,6 +32,7 @@ from models.errors import ModelMissing
 from worker import readiness, wiring
 from worker.cascade import preview as cascade_preview
 from worker.cascade.decode import decode_image
+from worker.cascade.presence import Remembered
 from worker.cascade.types import CaptureUnusable, Claim, Outcome, Reason, StageResult, Verdict
 
 __all__ = ["readiness"]
@@ -135,8 +136,10 @@ def watch_reader(frame_id: str) -> None:
     shown = presence.take_frame(frame_id)
     if shown is None:
         return
-    seen, memory = wiring.watch(shown.frame, shown.watched.person_id, shown.memory)
-    presence.note(shown, presence.Seen(seen.value), memory)
+    seen, after = wiring.watch(shown.frame, shown.watched.person_id, shown.memory)
+    memory = after or shown.memory  # a frame that cannot be read empties nothing
+    alive = Remembered.from_bytes(memory).shows_life
+    presence.note(shown, presence.Seen(seen.value), memory, alive=alive)
 
 
 @shared_task(name=dispatch.RUN_ENROLMENT)

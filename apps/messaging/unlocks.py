@@ -19,6 +19,7 @@ from apps.redis_needed import redis_needed
 SECONDS = 30
 LONGEST = 900  # seconds that one unlock may be renewed; then the whole capture is asked for again
 PURPOSE = "unlocks"
+MEMORY = "presence"  # the sealing's purpose of what is remembered of the reader's face
 
 
 def unlock_binding(binding: str, message_id: uuid.UUID | str) -> str:
@@ -34,7 +35,7 @@ def handle_of(*, binding: str, message_id: uuid.UUID | str, person: Person) -> s
 def begin(handle: str, key: bytes) -> None:
     """Raises CosmicError ``broker_unavailable`` (503)."""
     with redis_needed():
-        cache.delete(_paused(handle))
+        cache.delete_many([_paused(handle), _memory(handle)])
         cache.set(_limit(handle), 1, timeout=LONGEST)
         cache.set(_record(handle), seal(key, purpose=PURPOSE, bound_to=handle), timeout=SECONDS)
 
@@ -74,6 +75,30 @@ def renew(handle: str) -> bool:
         return bool(cache.expire(_record(handle), SECONDS))  # type: ignore[attr-defined]
 
 
+def resume(handle: str) -> bool:
+    """Answer again for what is left of the 30 s; False when the record is gone."""
+    with redis_needed():
+        cache.delete(_paused(handle))
+        return cache.get(_record(handle)) is not None
+
+
+def remember(handle: str, memory: bytes) -> None:
+    """Keep what the worker knows of the reader's face. It outlives every pause that the record outlives: the record is
+    renewed only together with it."""
+    with redis_needed():
+        cache.set(_memory(handle), seal(memory, purpose=MEMORY, bound_to=handle), timeout=2 * SECONDS)
+
+
+def remembered(handle: str) -> bytes:
+    """What was kept last; empty for nothing, and for what was changed."""
+    with redis_needed():
+        sealed = cache.get(_memory(handle))
+    try:
+        return unseal(sealed, purpose=MEMORY, bound_to=handle) if sealed is not None else b""
+    except Unsealable:
+        return b""
+
+
 def pause(handle: str) -> None:
     """Nothing more is answered until the reader is seen again; the 30 s go on running."""
     with redis_needed():
@@ -82,7 +107,7 @@ def pause(handle: str) -> None:
 
 def end(handle: str) -> None:
     with redis_needed():
-        cache.delete(_record(handle))
+        cache.delete_many([_record(handle), _memory(handle)])
 
 
 def _record(handle: str) -> str:
@@ -95,3 +120,7 @@ def _limit(handle: str) -> str:
 
 def _paused(handle: str) -> str:
     return f"unlock-paused:{handle}"
+
+
+def _memory(handle: str) -> str:
+    return f"unlock-memory:{handle}"

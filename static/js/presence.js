@@ -64,7 +64,7 @@ export class Presence {
     if (told.type === "failed") return this.on.hidden(told.message);
     if (!told.open) return this.end(told.message || "The message is locked again.");
     if (told.seen !== "present") return this.on.hidden(told.message);
-    this.until = Date.now() + told.seconds * 1000;
+    if (told.seconds) this.until = Date.now() + told.seconds * 1000; // the first frames renew nothing yet
     if (!this.away()) this.on.seen();
   }
 }

@@ -80,6 +80,46 @@ def test_a_photograph_on_a_screen_is_not_live(engines: Engines, reference: Vecto
     assert Presence.PRESENT is not seen(shown, [reference], engines)[-1]
 
 
+def kept(frames: Sequence[Image], references: Sequence[Vector], engines: Engines) -> Remembered:
+    memory = Remembered()
+    for frame in frames:
+        _, memory = watch(frame, references, memory, engines)
+    return memory
+
+
+def test_there_is_no_life_to_see_before_there_is_enough_to_judge(engines: Engines, reference: Vector):
+    frames = sent(acting.acted_frames("astronaut", [], 4.0, rate=2, seed=2))
+
+    assert [kept(frames[:count], [reference], engines).shows_life for count in (0, MEMORY, MEMORY + 1)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("between", ["nobody", "somebody else", "two"])
+def test_frames_without_a_usable_face_leave_what_is_remembered(engines: Engines, reference: Vector, between: str):
+    pictures = {
+        "nobody": np.full((HEIGHT, WIDTH, 3), 120, np.uint8),
+        "somebody else": portrait("guest"),
+        "two": np.hstack([portrait(name)[:, 160:480] for name in ("astronaut", "guest")]),
+    }
+    still = sent([portrait("astronaut")] * MEMORY)
+
+    shown = seen([*still, *sent([pictures[between]]), *still], [reference], engines)
+
+    assert shown[MEMORY] is not Presence.PRESENT
+    assert set(shown[MEMORY + 1 :]) == {Presence.NOT_LIVE}
+
+
+def test_a_photograph_on_a_screen_shows_no_life(engines: Engines, reference: Vector):
+    frames = acting.acted_frames("astronaut", [], 4.0, rate=2, seed=2)
+
+    shown = kept(sent([on_screen(frame, seed) for seed, frame in enumerate(frames)]), [reference], engines)
+
+    assert not shown.shows_life
+
+
 def test_without_the_picture_gate_the_rest_is_still_asked(engines: Engines, reference: Vector):
     bare = replace(engines, gates=replace(engines.gates, picture=None))
 

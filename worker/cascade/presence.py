@@ -2,6 +2,9 @@
 
 Weaker than a capture, and meant to be: small single pictures twice a second, no challenge. It asks for exactly one
 face, that it is the reader's, that single pictures do not look like paper or a screen, and that the picture moves at all.
+
+What is remembered belongs to one unlock. Frames without a usable face leave it as it is: whoever could empty it would
+begin anew with a picture that stands still.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """Of the frames before this one, the newest last.
+    """Of the frames of one unlock that showed its reader, the newest last.
 
     Arguments:
         crop: (CROP, CROP) grey levels of the last face, None before the first.
@@ -44,6 +47,22 @@ class Remembered:
     crop: NDArray[np.uint8] | None = None
     changes: tuple[float, ...] = ()
     pictures: tuple[float, ...] = ()
+
+    @property
+    def shows_life(self) -> bool:
+        """Whether there is enough to judge, and it speaks for somebody who is there. Only then an unlock is renewed: what
+        was begun anew shows no life yet."""
+        return len(self.changes) == MEMORY and not self.frozen and not self.flat and len(self.pictures) in (0, MEMORY)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the face has not moved through all that is remembered."""
+        return len(self.changes) == MEMORY and max(self.changes) < LEAST_CHANGE
+
+    @property
+    def flat(self) -> bool:
+        """Whether the pictures look like paper or a screen."""
+        return len(self.pictures) == MEMORY and float(np.median(self.pictures)) < 0
 
     def to_bytes(self) -> bytes:
         crop = b"" if self.crop is None else self.crop.tobytes()
@@ -66,16 +85,15 @@ def watch(
 
     Arguments:
         references: of the reader, (width,) each; none means that nobody can be the reader.
+        before: what was remembered of this unlock.
     """
     faces = engines.detector.detect(image)
     if len(faces) != 1:
-        return (Presence.SEVERAL_FACES if faces else Presence.NO_FACE), Remembered()
+        return (Presence.SEVERAL_FACES if faces else Presence.NO_FACE), before
     if not _is_one_of(image, faces[0], references, engines):
-        return Presence.OTHER_FACE, Remembered()
+        return Presence.OTHER_FACE, before
     seen = _remember(image, faces[0], before, engines)
-    frozen = len(seen.changes) == MEMORY and max(seen.changes) < LEAST_CHANGE
-    shown = len(seen.pictures) == MEMORY and float(np.median(seen.pictures)) < 0
-    return (Presence.NOT_LIVE if frozen or shown else Presence.PRESENT), seen
+    return (Presence.NOT_LIVE if seen.frozen or seen.flat else Presence.PRESENT), seen
 
 
 def _is_one_of(image: Image, face: DetectedFace, references: Sequence[Vector], engines: Engines) -> bool:

@@ -2,6 +2,9 @@
 
 A frame lies sealed in Redis for a few seconds under a random id; the task carries the id alone. What the worker says
 of it renews the unlock, holds it back, or ends it.
+
+What the worker remembers belongs to the unlock, not to the socket: a second socket, a pause, or a frame without a face
+begin nothing anew. The first frames of an unlock, of which nobody can say whether they move, do not renew it.
 """
 
 from __future__ import annotations
@@ -17,14 +20,13 @@ from apps import dispatch
 from apps.captures import frames
 from apps.errors import SENTENCES, CosmicError, ErrorCode
 from apps.identities.models import Person
-from apps.identities.vault import Unsealable, seal, unseal
 from apps.messaging import unlocks
 from apps.messaging.selectors import copy_of, may_read
 from apps.messaging.services.notify import tell_unlock
 from apps.messaging.services.unlock import still_readable
 
 PURPOSE = "presence"
-REMEMBERED_SECONDS = 10
+ORDERED_SECONDS = 10  # longer than any frame is on its way
 LOCKED_SECONDS = 2
 
 
@@ -59,7 +61,7 @@ class Watched:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One frame before the worker. ``number`` counts the frames of one socket; ``memory`` is what the worker kept of
-    those before, in its own form."""
+    those before, from whichever socket of the unlock, in its own form."""
 
     watched: Watched
     number: int
@@ -90,30 +92,42 @@ def take_frame(frame_id: str) -> Shown | None:
         return None
     about, _, frame = content.partition(b"\n")
     watched, number = json.loads(about)
-    return Shown(Watched(**watched), number, frame, _memory(watched["watcher"]))
+    return Shown(Watched(**watched), number, frame, unlocks.remembered(watched["handle"]))
 
 
-def note(shown: Shown, seen: Seen, memory: bytes) -> None:
-    """Do what follows from what was seen, and tell the page. A frame that comes after a later one is passed over."""
+def note(shown: Shown, seen: Seen, memory: bytes, *, alive: bool) -> None:
+    """Do what follows from what was seen, and tell the page.
+
+    A frame that comes after a later one of its socket is passed over. So is a reader judged against a memory that
+    another frame has gone beyond meanwhile: two at once would else write the same step twice, and a picture that stands
+    still would gain time by it. Whatever closes is followed all the same.
+
+    Arguments:
+        memory: what is to be remembered from now on.
+        alive: whether that memory is enough to say that somebody is there, and says so. Without it nothing is renewed.
+    """
     watched = shown.watched
-    with cache.lock(f"presence-lock:{watched.watcher}", timeout=LOCKED_SECONDS):  # type: ignore[attr-defined]
+    with cache.lock(f"presence-lock:{watched.handle}", timeout=LOCKED_SECONDS):  # type: ignore[attr-defined]
         if (cache.get(_last(watched)) or 0) >= shown.number:
             return
-        cache.set(_last(watched), shown.number, timeout=REMEMBERED_SECONDS)
-        sealed = seal(memory, purpose=PURPOSE, bound_to=watched.watcher)
-        cache.set(_kept(watched.watcher), sealed, timeout=REMEMBERED_SECONDS)
-        open_still = _follow(watched, seen)
-    tell_unlock(watched.handle, values(seen, open_still))
+        cache.set(_last(watched), shown.number, timeout=ORDERED_SECONDS)
+        overtaken = unlocks.remembered(watched.handle) != shown.memory
+        if overtaken and seen is Seen.PRESENT:
+            return
+        if not overtaken:
+            unlocks.remember(watched.handle, memory)
+        open_still = _follow(watched, seen, alive)
+    tell_unlock(watched.handle, values(seen, open_still, renewed=open_still and seen is Seen.PRESENT and alive))
 
 
-def _follow(watched: Watched, seen: Seen) -> bool:
+def _follow(watched: Watched, seen: Seen, alive: bool) -> bool:
     """Renew, hold back or end the unlock; whether it is still there."""
     if not _may_go_on(watched):
         unlocks.end(watched.handle)
         return False
     if seen is Seen.PRESENT:
         cache.delete(_stranger(watched))
-        return unlocks.renew(watched.handle)
+        return unlocks.renew(watched.handle) if alive else unlocks.resume(watched.handle)
     unlocks.pause(watched.handle)
     # A single frame may mistake the reader; a second one before the reader is seen again ends the unlock.
     if seen is Seen.OTHER_FACE and not cache.add(_stranger(watched), 1, timeout=unlocks.SECONDS):
@@ -132,15 +146,15 @@ def _may_go_on(watched: Watched) -> bool:
         return False
 
 
-def values(seen: Seen, open_still: bool) -> dict[str, object]:
-    """What the page is told."""
+def values(seen: Seen, open_still: bool, *, renewed: bool) -> dict[str, object]:
+    """What the page is told. ``seconds`` is how long it stays open from now on; None where that has not changed."""
     code = CODES.get(seen)
     return {
         "type": "presence",
         "seen": seen.value,
         "open": open_still,
         "message": SENTENCES[code] if code else "",
-        "seconds": unlocks.SECONDS if seen is Seen.PRESENT and open_still else None,
+        "seconds": unlocks.SECONDS if renewed else None,
     }
 
 
@@ -149,23 +163,9 @@ def broken(error: CosmicError) -> dict[str, object]:
     return {"type": "failed", "code": error.code.value, "message": error.sentence}
 
 
-def _memory(watcher: str) -> bytes:
-    sealed = cache.get(_kept(watcher))
-    if sealed is None:
-        return b""
-    try:
-        return unseal(sealed, purpose=PURPOSE, bound_to=watcher)
-    except Unsealable:
-        return b""
-
-
 def _last(watched: Watched) -> str:
     return f"presence-last:{watched.watcher}"
 
 
 def _stranger(watched: Watched) -> str:
     return f"presence-stranger:{watched.handle}"
-
-
-def _kept(watcher: str) -> str:
-    return f"presence-memory:{watcher}"

@@ -49,8 +49,9 @@ class Opened:
             self.number += 1
             self.note(one, self.number)
 
-    def note(self, seen: Seen, number: int) -> None:
-        presence.note(Shown(self.watched, number, b"", b""), seen, b"")
+    def note(self, seen: Seen, number: int, *, alive: bool = True) -> None:
+        memory = unlocks.remembered(self.handle)
+        presence.note(Shown(self.watched, number, b"", memory), seen, memory, alive=alive)
 
     def left(self) -> int:
         """Seconds until the unlock ends by itself."""
@@ -100,6 +101,39 @@ def test_nothing_is_read_twice_in_one_answer_while_held_back(opened: Opened):
     assert (answer.status_code, answer.json()["error"]["code"]) == HELD_BACK
 
 
+def test_a_reader_of_whom_nothing_can_be_said_yet_is_shown_the_text_and_gains_no_time(opened: Opened):
+    opened.nearly_over()
+    opened.seen(Seen.NO_FACE)
+
+    opened.note(Seen.PRESENT, 2, alive=False)
+
+    assert opened.answers() == (200, "")
+    assert opened.left() <= 5
+
+
+def test_of_two_frames_judged_at_once_the_second_renews_nothing(opened: Opened):
+    """Two sockets, or two workers: both read the same memory, and the later would write over what the first one saw."""
+    another = replace(opened.watched, watcher="another socket")
+    first, second = Shown(opened.watched, 1, b"", b""), Shown(another, 1, b"", b"")
+    presence.note(first, Seen.PRESENT, b"one step on", alive=True)
+    opened.nearly_over()
+
+    presence.note(second, Seen.PRESENT, b"the same step", alive=True)
+
+    assert opened.left() <= 5
+    assert unlocks.remembered(opened.handle) == b"one step on"
+
+
+def test_of_two_frames_judged_at_once_the_one_that_closes_is_followed(opened: Opened):
+    another = replace(opened.watched, watcher="another socket")
+    presence.note(Shown(opened.watched, 1, b"", b""), Seen.PRESENT, b"one step on", alive=True)
+
+    presence.note(Shown(another, 1, b"", b""), Seen.NO_FACE, b"", alive=False)
+
+    assert opened.answers() == HELD_BACK
+    assert unlocks.remembered(opened.handle) == b"one step on"
+
+
 def test_two_strangers_in_a_row_end_it_for_good(opened: Opened):
     opened.seen(Seen.OTHER_FACE, Seen.OTHER_FACE, Seen.PRESENT)
 
@@ -142,7 +176,7 @@ def test_what_has_ended_is_not_brought_back(opened: Opened):
 def test_another_handle_is_not_touched(opened: Opened):
     another = replace(opened.watched, watcher="another socket", handle="another")
     for number in (1, 2):
-        presence.note(Shown(another, number, b"", b""), Seen.OTHER_FACE, b"")
+        presence.note(Shown(another, number, b"", b""), Seen.OTHER_FACE, b"", alive=True)
 
     assert opened.answers() == (200, "")
 
@@ -195,10 +229,28 @@ def test_a_frame_is_taken_once(opened: Opened):
 
 
 def test_what_the_worker_remembers_comes_with_the_next_frame(opened: Opened):
-    presence.note(Shown(opened.watched, 1, b"", b""), Seen.PRESENT, b"what moved")
-    presence.show_frame(watched=opened.watched, number=2, frame=FRAME)
+    presence.note(Shown(opened.watched, 1, b"", b""), Seen.PRESENT, b"what moved", alive=False)
+    another_socket = replace(opened.watched, watcher="another socket")
+    presence.show_frame(watched=another_socket, number=1, frame=FRAME)
 
     assert presence.take_frame(frame_id()).memory == b"what moved"
+
+
+def test_what_the_worker_remembers_is_sealed_and_goes_with_the_unlock(opened: Opened):
+    presence.note(Shown(opened.watched, 1, b"", b""), Seen.PRESENT, b"what moved", alive=False)
+    (key,) = cache.client.get_client().keys("*unlock-memory:*")
+    held = cache.client.get_client().get(key)
+
+    assert held and b"what moved" not in held
+    unlocks.end(opened.handle)
+    assert unlocks.remembered(opened.handle) == b""
+
+
+def test_a_memory_put_in_anothers_place_is_none(opened: Opened):
+    unlocks.remember("another", b"what moved")
+    cache.set(f"unlock-memory:{opened.handle}", cache.get("unlock-memory:another"))
+
+    assert unlocks.remembered(opened.handle) == b""
 
 
 def test_a_frame_put_in_anothers_place_is_none(opened: Opened):

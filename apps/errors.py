@@ -110,6 +110,7 @@ class ErrorCode(StrEnum):
     POLICY_UNREADABLE = "policy_unreadable"
     # what COSMIC stands on
     BROKER_UNAVAILABLE = "broker_unavailable"
+    WORKER_UNAVAILABLE = "worker_unavailable"
     DATABASE_BUSY = "database_busy"
 
 
@@ -202,6 +203,7 @@ SENTENCES: dict[ErrorCode, str] = {
     ErrorCode.POLICY_WEAKER: "This change makes the policy weaker and has to be confirmed.",
     ErrorCode.POLICY_CHANGED_MEANWHILE: "Somebody else has changed the policy meanwhile. Look at it again first.",
     ErrorCode.POLICY_UNREADABLE: "The system cannot decide at the moment. Please tell its operator.",
+    ErrorCode.WORKER_UNAVAILABLE: "Nobody can look at your camera at the moment. Please try again shortly.",
     ErrorCode.BROKER_UNAVAILABLE: "The system cannot take captures at the moment. Please try again shortly.",
     ErrorCode.DATABASE_BUSY: "The system is busy. Please try again shortly.",
 }

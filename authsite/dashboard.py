@@ -23,7 +23,8 @@ from apps.identities.models import GalleryState, ModelVersion, Person, Template
 from apps.identities.services.second_factor import operators_without_factor
 from apps.verification.models import STAGES, Capture, Decision, Outcome, StageRecord
 from apps.verification.services.decide import GATE_REASONS
-from authsite.health import WORKER_KEYS, worker_health
+from apps.workers import SIGNS_OF_LIFE
+from authsite.health import worker_health
 
 DAYS = 14
 RECENT = timedelta(days=7)
@@ -172,7 +173,7 @@ def workers_seen() -> list[dict[str, Any]]:
     """Each ready worker, seconds since its last sign of life, its pack and the gates for which it lacks weights; none
     where Redis does not answer."""
     try:
-        seen = cache.get_many(cache.keys(WORKER_KEYS))  # type: ignore[attr-defined]
+        seen = cache.get_many(cache.keys(SIGNS_OF_LIFE))  # type: ignore[attr-defined]
         loaded = cache.get_many([key.replace("ready", "loaded", 1) for key in seen])
     except Exception:  # django-redis wraps Redis's errors in its own; worker_health says which
         return []

@@ -11,7 +11,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
-WORKER_KEYS = "worker:ready:*"
+from apps.workers import SIGNS_OF_LIFE
 
 
 @require_safe
@@ -52,7 +52,7 @@ def _broker() -> dict[str, Any]:
 def worker_health() -> dict[str, Any]:
     """Workers write a sign of life once their models are warm."""
     try:
-        keys = cache.keys(WORKER_KEYS)  # type: ignore[attr-defined]
+        keys = cache.keys(SIGNS_OF_LIFE)  # type: ignore[attr-defined]
         seen = [value for value in cache.get_many(keys).values() if value]
     except Exception as error:  # django-redis wraps Redis's errors in its own
         return {"ok": False, "error": type(error).__name__}

@@ -17,7 +17,7 @@ from apps.errors import CosmicError, ErrorCode
 from apps.identities.models import Person
 from apps.identities.services.people import person_of
 from apps.messaging.mailboxes import Folder
-from apps.messaging.selectors import PAGE, Listed, copy_of, described, listed, may_read, unread
+from apps.messaging.selectors import DELETED, PAGE, SEARCHED, Listed, copy_of, described, listed, may_read, unread
 from apps.messaging.services.attach import MOST_ATTACHMENTS
 from apps.messaging.services.compose import LONGEST_TEXT, LONGEST_TITLE
 from apps.policies.selectors import current_policy
@@ -34,13 +34,16 @@ def folder_page(request: HttpRequest) -> HttpResponse:
     person = person_of(request.user)
     folder = _folder(request.GET.get("folder", Folder.INBOX.value))
     search = request.GET.get("search", "")[:LONGEST_SEARCH]
+    new = unread(person)  # before the list is made: what comes in between is announced
     found = listed(person=person, folder=folder, search=search, before=_uuid(request.GET.get("before")))
     context = {
         "folder": folder,
         "folders": list(Folder),
         "search": search,
         "found": found,
-        "unread": unread(person),
+        "unread": new,
+        "most_hits": PAGE,
+        "searched": SEARCHED,
         "older": found[-1].id if len(found) == PAGE and not search else None,
         "enrolled": may_read(person),
     }
@@ -61,7 +64,7 @@ def compose_page(request: HttpRequest) -> HttpResponse:
         "answered": answered,
         "enrolled": may_read(person_of(request.user)),
         "title": title,
-        "to": answered.sender if answered else request.GET.get("to", "")[:150],
+        "to": _sender_who_is_there(answered) if answered else request.GET.get("to", "")[:150],
         **_limits(),
     }
     return render(request, "messaging/compose.html", context)
@@ -85,6 +88,10 @@ def message_page(request: HttpRequest, message_id) -> HttpResponse:
         **_limits(),
     }
     return render(request, "messaging/message.html", context)
+
+
+def _sender_who_is_there(message: Listed) -> str:
+    return "" if message.sender == DELETED else message.sender
 
 
 def _folder(name: str) -> Folder:

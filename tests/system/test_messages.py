@@ -209,22 +209,38 @@ def test_of_two_browsers_that_race_one_sees_what_is_viewed_once(post_office: Dep
     assert sorted(answer.status_code for answer in answers) == [200, 410]
 
 
-def test_without_a_worker_nothing_opens(post_office: Deployment):
+NOBODY_READY = "from django.core.cache import cache; cache.delete_pattern('worker:ready:*')"
+
+
+def test_without_a_worker_nothing_opens(chromium, post_office: Deployment):
+    """Neither what was asked for before it went, nor by the page, which says so at once."""
     message = write(post_office, "Wait")
     client = browser_of(post_office, "ada")
     address = f"/api/v1/messages/{message}"
     frames = live_frames("astronaut")
+    fields = {"nonce": client.post(f"{address}/ticket", json={}).json()["nonce"], "frame_times": times(frames)}
     post_office.pause("worker")
     try:
-        fields = {"nonce": client.post(f"{address}/ticket", json={}).json()["nonce"], "frame_times": times(frames)}
         capture = client.post(f"{address}/captures", data=fields, files=capture_files(list(frames))).json()["job"]
         opened = client.post(f"{address}/open", json={"capture": capture["id"]})
         read = client.get(f"{address}/content")
+        post_office.manage(
+            "shell", "--no-imports", "-c", NOBODY_READY
+        )  # it runs out by itself in a quarter of a minute
+        refused = client.post(f"{address}/ticket", json={})
+        with logged_in(chromium, post_office, "ada") as page:
+            page.goto(f"/messages/{message}/")
+            show(page, "rest", people("astronaut"))
+            page.get_by_role("button", name="Turn on the camera").click()
+            page.get_by_role("button", name="Unlock with my face").click()
+            expect(page.get_by_text("Nobody can look at your camera at the moment.")).to_be_visible(timeout=PATIENCE)
     finally:
         post_office.resume("worker")
 
     assert (capture["status"], capture["decision"]) == ("queued", None)
     assert (opened.status_code, read.status_code) == (404, 403)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "worker_unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
 
 
 def test_a_message_is_written_by_keyboard_with_a_file_and_expires(chromium, post_office: Deployment):

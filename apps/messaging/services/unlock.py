@@ -27,6 +27,7 @@ from apps.messaging.services.notify import tell_mailboxes
 from apps.verification.models import Capture
 from apps.verification.services.grants import use_grant
 from apps.verification.services.submit import submit_capture
+from apps.workers import worker_needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,15 @@ class Content:
 
 
 def ask(*, reader: Reader, message_id: uuid.UUID | str, origin: str, voice: bool, cannot: list[str]) -> IssuedTicket:
-    """The nonce and the challenge of a capture that is to open this message.
+    """The nonce and the challenge of a capture that is to open this message. Nobody is asked to do anything in front of
+    the camera that no worker is there to look at.
 
     Raises:
-        CosmicError: ``not_found``, ``message_gone`` (410), ``not_enrolled`` (403), and those of ``issue_ticket``.
+        CosmicError: ``not_found``, ``message_gone`` (410), ``not_enrolled`` (403), ``worker_unavailable`` (503), and those
+            of ``issue_ticket``.
     """
     _openable(reader, message_id)
+    worker_needed()
     return issue_ticket(
         purpose=Purpose.UNLOCK,
         bound_to=unlocks.unlock_binding(reader.binding, message_id),

@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from django.test import Client
 
+from apps.identities.services.people import erase_person
+from apps.messaging.selectors import listed
 from tests.factories import PersonFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -153,6 +155,38 @@ def test_a_reply_is_addressed_and_titled(as_, write):
 
     assert 'value="ada"' in page and f'value="Re: {"x" * 196}"' in page and "not in the page" not in page
     assert f'name="reply" value="{message}"' in page
+
+
+def test_a_reply_to_somebody_who_is_gone_is_addressed_to_nobody(as_, write, people):
+    message = write()
+    erase_person(person=people["ada"], actor_id="test")
+
+    page = html(as_("bob"), f"/messages/new/?reply={message}")
+
+    assert 'name="recipients" value=""' in page
+    assert 'value="Re: About the key"' in page
+
+
+def test_the_list_announces_what_comes_while_it_is_made(as_, write, monkeypatch):
+    bob = as_("bob")
+
+    def listed_and_one_comes(**how):
+        found = listed(**how)
+        write()
+        return found
+
+    monkeypatch.setattr("apps.messaging.views.listed", listed_and_one_comes)
+
+    assert 'data-arrived="0"' in html(bob, "/messages/")
+
+
+def test_a_search_says_how_far_it_looks(as_, write):
+    write()
+
+    page = html(as_("bob"), "/messages/?search=key")
+
+    assert "newest 2000 messages" in page and "at most 50 hits" in page
+    assert "newest 2000 messages" not in html(as_("bob"), "/messages/")
 
 
 def test_who_is_not_enrolled_is_told_to_enrol(as_, write, people):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import pytest
@@ -301,3 +302,15 @@ def test_an_attachment_opens_with_its_message(as_, write, unlock):
     assert b"".join(after) == b"two steps north"
     assert after["X-Content-Type-Options"] == "nosniff"
     assert after["Content-Disposition"].startswith("attachment")
+
+
+def test_nobody_is_asked_for_a_capture_that_no_worker_would_look_at(as_, write):
+    bob, message = as_("bob"), write()
+    address = f"/api/v1/messages/{message}/ticket"
+
+    refused = bob.post(address, {}, content_type="application/json")
+    cache.set("worker:ready:one@host", time.time(), 15)
+    asked = bob.post(address, {}, content_type="application/json")
+
+    assert (code(refused), asked.status_code) == ((503, "worker_unavailable"), 201)
+    assert int(refused["Retry-After"]) > 0

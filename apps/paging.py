@@ -36,7 +36,9 @@ class BoundedPaginator(Paginator):
     @cached_property
     def _counted(self) -> int:
         rows: Any = self.object_list
-        return rows.order_by().values("pk")[: MOST + 1].count()  # the columns are not worked out for what is only counted
+        return (
+            rows.order_by().values("pk")[: MOST + 1].count()
+        )  # the columns are not worked out for what is only counted
 
 
 class LongList:

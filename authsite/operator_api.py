@@ -63,12 +63,12 @@ class OperatorLogin(APIView):
         user = authenticate(request, username=name, password=body.validated_data["password"])
         if user is None or not user.is_staff:
             limits.note_failure(key)
-            raise _refused(name, ErrorCode.NOT_AUTHENTICATED, because="password" if user is None else "no_operator")
+            raise _refused(user or _named(name), because="password" if user is None else "no_operator")
         if not second_factor_holds(user, body.validated_data.get("code", "")):
             limits.note_failure(key)
-            raise _refused(name, ErrorCode.NOT_AUTHENTICATED, because="second_factor")
+            raise _refused(user, because="second_factor")
         if operator_lacks_factor(user):
-            raise _refused(name, ErrorCode.OPERATOR_FACTOR_MISSING, because="second_factor_missing")
+            raise _refused(user, ErrorCode.OPERATOR_FACTOR_MISSING, because="second_factor_missing")
         limits.note_success(key)
         with transaction.atomic():
             record_event(action="operator.login", actor_id=user.pk, subject_id=user.pk, result="token")
@@ -110,17 +110,16 @@ class Logs(APIView):
         if before is not None:
             events = events.filter(sequence__lt=before)
         found = list(events.order_by("-sequence")[: min(limit or 1, MOST_EVENTS)])
-        if before is None:  # further pages belong to the same reading, and the trail must not grow by being read
-            record_event(action="audit.read", actor_id=request.user.pk, details={"events": len(found)})
+        # One event a request, however few events it gives: a page that needs none could be any page of the trail.
+        record_event(action="audit.read", actor_id=request.user.pk, details={"events": len(found)})
         return Response(
             {"events": [as_values(event) for event in found], "next": found[-1].sequence if found else None}
         )
 
 
-def _refused(name: str, code: ErrorCode, *, because: str) -> CosmicError:
+def _refused(account: User | None, code: ErrorCode = ErrorCode.NOT_AUTHENTICATED, *, because: str) -> CosmicError:
     """The error for the client, who does not learn which of the two was wrong, and the event, which says so. What was
     typed as a name is told only by the account that has it: people type passwords there."""
-    account = User.objects.filter(username=name).first()
     record_event(
         action="operator.login",
         subject_id=account.pk if account else "",
@@ -128,6 +127,12 @@ def _refused(name: str, code: ErrorCode, *, because: str) -> CosmicError:
         details={"because": because if account else "name"},
     )
     return CosmicError(code, status=403 if code is ErrorCode.OPERATOR_FACTOR_MISSING else 401)
+
+
+def _named(name: str) -> User | None:
+    """The account that the login would have tried: capitals do not count there."""
+    same = User.objects.filter(username__iexact=name)
+    return same.filter(username=name).first() or same.first()
 
 
 def second_factor_holds(user, code: str) -> bool:

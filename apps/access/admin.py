@@ -28,7 +28,8 @@ from apps.audit.services.record import record_event
 from apps.permissions import Scope, actor_of
 from apps.read_only import NeverChanged, ReadOnly
 
-for model in (User, Group, AuthToken):  # theirs know neither roles nor scopes
+# Theirs know neither roles nor scopes, and a second factor that is deleted there leaves no event.
+for model in (User, Group, AuthToken, Authenticator):
     admin.site.unregister(model)
 
 

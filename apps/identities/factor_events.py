@@ -33,6 +33,4 @@ def made_anew(sender: object, request: HttpRequest, user, authenticator: Authent
 
 def _record(action: str, request: HttpRequest, user, authenticator: Authenticator) -> None:
     """The actor is whoever is logged in; whose factor it is, is the subject."""
-    record_event(
-        action=action, actor_id=request.user.pk, subject_id=user.pk, details={"type": str(authenticator.type)}
-    )
+    record_event(action=action, actor_id=request.user.pk, subject_id=user.pk, details={"type": str(authenticator.type)})

@@ -51,15 +51,13 @@ def verify_chain(statements: list[Statement], *, trusted_key: str | None = None)
     """
     head = ChainHead.objects.filter(pk=1).first() or ChainHead()
     claimed = {one.sequence: one.hash for one in statements}
-    count, walk = 0, Walk()
+    count, walk = 0, Walk(claimed)
     events = Event.objects.order_by("sequence", "pk").iterator(chunk_size=BATCH)
     following = next(events, None)
     while (event := following) is not None:
         following = next(events, None)
         count += 1
         walk.take(event, held_on_to=head.hash if following is None else following.previous)
-        if claimed.get(walk.number, event.hash) != event.hash:
-            walk.findings.append(Finding(event.sequence, Fault.REWRITTEN))
     walk.end(head, furthest=max([head.sequence, *claimed]))
     return count, sorted([*walk.findings, *_forged(statements, trusted_key)], key=lambda finding: finding.sequence)
 
@@ -73,16 +71,22 @@ def stored_statements() -> list[Statement]:
 
 class Walk:
     """From event to event, and what was found on the way. ``number`` is the one under which the last event was hashed:
-    that which it has now, less the inserted ones before it."""
+    that which it has now, less the inserted ones before it.
 
-    def __init__(self) -> None:
+    Arguments:
+        claimed: the hashes that checkpoints give, by number.
+    """
+
+    def __init__(self, claimed: dict[int, str]) -> None:
+        self._claimed = claimed
         self.findings: list[Finding] = []
         self.number = 0
-        self._lately: deque[tuple[int, str]] = deque([(0, GENESIS)], maxlen=MOST_INSERTED + 1)  # (sequence, hash)
+        # Of each late event its sequence, its hash, and how many findings there were when it had been taken.
+        self._lately: deque[tuple[int, str, int]] = deque([(0, GENESIS, 0)], maxlen=MOST_INSERTED + 1)
 
     def take(self, event: Event, *, held_on_to: str) -> None:
         """``held_on_to`` is what comes after this event says that it follows."""
-        before, hash_before = self._lately[-1]
+        before, hash_before, _ = self._lately[-1]
         missing = range(before + 1, event.sequence)
         self.findings += [Finding(sequence, Fault.REMOVED) for sequence in missing]
         self.number += len(missing) + 1
@@ -94,12 +98,14 @@ class Walk:
             self.findings.append(Finding(event.sequence, Fault.CHANGED))
         if out_of_place:
             self.findings.append(Finding(event.sequence, Fault.OUT_OF_PLACE))
-        self._lately.append((event.sequence, event.hash))
+        if self._claimed.get(self.number, event.hash) != event.hash:
+            self.findings.append(Finding(event.sequence, Fault.REWRITTEN))
+        self._lately.append((event.sequence, event.hash, len(self.findings)))
 
     def end(self, head: ChainHead, *, furthest: int) -> None:
         """The head and the checkpoints know how far the chain once went. What lies beyond a head that is an event of the
         chain was not written by us, or the head was set back."""
-        last, hash_ = self._lately[-1]
+        last, hash_, _ = self._lately[-1]
         beyond = self._after(head.hash)
         if furthest > self.number:
             self.findings.append(Finding(last, Fault.CUT_OFF))
@@ -118,14 +124,16 @@ class Walk:
 
     def _name_inserted(self, inserted: list[int]) -> None:
         """Nothing else that was found of them is of interest."""
-        self.findings = [one for one in self.findings if one.sequence < inserted[0]]
+        for _ in inserted:
+            self._lately.pop()
+        del self.findings[self._lately[-1][2] :]
         self.findings += [Finding(sequence, Fault.INSERTED) for sequence in inserted]
         self.number -= len(inserted)
 
     def _after(self, wanted: str) -> list[int]:
         """The late events that come after the one with this hash; empty where none has it, or the last."""
         sequences: list[int] = []
-        for sequence, hash_ in reversed(self._lately):
+        for sequence, hash_, _ in reversed(self._lately):
             if hash_ == wanted:
                 return sequences[::-1]
             sequences.append(sequence)

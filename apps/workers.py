@@ -7,7 +7,9 @@ from django.core.cache import cache
 from apps.errors import CosmicError, ErrorCode
 from apps.redis_needed import redis_needed
 
-SIGNS_OF_LIFE = "worker:ready:*"
+READY_KEY = "worker:ready:{hostname}"
+LOADED_KEY = "worker:loaded:{hostname}"  # the pack and what it lacks, for the dashboard
+SIGNS_OF_LIFE = READY_KEY.format(hostname="*")
 AGAIN_AFTER = 5  # seconds: a worker says so that often
 
 

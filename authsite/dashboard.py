@@ -23,7 +23,7 @@ from apps.identities.models import GalleryState, ModelVersion, Person, Template
 from apps.identities.services.second_factor import operators_without_factor
 from apps.verification.models import STAGES, Capture, Decision, Outcome, StageRecord
 from apps.verification.services.decide import GATE_REASONS
-from apps.workers import SIGNS_OF_LIFE
+from apps.workers import LOADED_KEY, READY_KEY, SIGNS_OF_LIFE
 from authsite.health import worker_health
 
 DAYS = 14
@@ -174,14 +174,15 @@ def workers_seen() -> list[dict[str, Any]]:
     where Redis does not answer."""
     try:
         seen = cache.get_many(cache.keys(SIGNS_OF_LIFE))  # type: ignore[attr-defined]
-        loaded = cache.get_many([key.replace("ready", "loaded", 1) for key in seen])
+        names = {key: key.removeprefix(READY_KEY.format(hostname="")) for key in seen}
+        loaded = cache.get_many([LOADED_KEY.format(hostname=name) for name in names.values()])
     except Exception:  # django-redis wraps Redis's errors in its own; worker_health says which
         return []
     return [
         {
-            "worker": (name := key.removeprefix("worker:ready:")),
+            "worker": names[key],
             "seconds_since_seen": round(time.time() - at, 1),
-            **loaded.get(f"worker:loaded:{name}", {}),
+            **loaded.get(LOADED_KEY.format(hostname=names[key]), {}),
         }
         for key, at in sorted(seen.items())
         if at

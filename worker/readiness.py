@@ -16,13 +16,12 @@ from django.core.exceptions import ImproperlyConfigured
 
 from apps.identities.services.key_check import check_master_key
 from apps.identities.services.models import sync_model_versions
+from apps.workers import LOADED_KEY, READY_KEY
 from models.errors import ModelMissing
 from worker import wiring
 
 log = logging.getLogger(__name__)
 
-READY_KEY = "worker:ready:{hostname}"
-LOADED_KEY = "worker:loaded:{hostname}"  # the pack and what it lacks, for the dashboard
 BEAT_SECONDS = 5
 KEPT_SECONDS = 15
 _stopping = threading.Event()

@@ -7,7 +7,7 @@ import socket
 from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandError
 
-from worker.readiness import READY_KEY
+from apps.workers import READY_KEY
 
 
 class Command(BaseCommand):
